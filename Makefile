@@ -1,0 +1,105 @@
+# `make` alone lists what there is. Once a target has fetched libtorch, plain cargo works too.
+#
+#   ARGS="..."     more arguments for the program that a target runs:  make run ARGS="--epochs 3"
+#   LIBTORCH=...   a libtorch of your own: nothing is fetched
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CARGO ?= cargo
+GRAPH ?= graphs/cifar.json
+
+# Empty means unset; cargo would take the empty string for a path.
+ifeq ($(strip $(LIBTORCH)),)
+unexport LIBTORCH
+LAID := third_party/torch-dist/.whole
+else
+export LIBTORCH
+LAID :=
+endif
+
+##@ The first two are all that a fresh machine needs
+
+.PHONY: run
+run: $(LAID) ## train: engine run graphs/cifar.json
+	$(CARGO) run --release -p engine -- run $(GRAPH) $(ARGS)
+
+.PHONY: test
+test: $(LAID) ## build and run all the tests
+	$(CARGO) test --workspace $(ARGS)
+
+##@ While working
+
+.PHONY: check
+check: fmt clippy doc ## the cheap checks: format, lints, documentation
+
+.PHONY: fmt
+fmt: ## check the format (cargo fmt mends it)
+	$(CARGO) fmt --all --check
+
+.PHONY: clippy
+clippy: $(LAID) ## lint all the code; a warning is an error
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+.PHONY: doc
+doc: $(LAID) ## build the documentation; a warning is an error
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+
+.PHONY: inspector
+inspector: ## watch a run: the window
+	$(CARGO) run --release -p inspector -- $(ARGS)
+
+.PHONY: bench
+bench: $(LAID) ## measure: engine bench graphs/cifar.json
+	$(CARGO) run --release -p engine -- bench $(GRAPH) $(ARGS)
+
+##@ Libtorch
+
+.PHONY: libtorch
+libtorch: $(LAID) ## fetch libtorch, with its CUDA half where there is an NVIDIA driver
+ifeq ($(LAID),)
+	@echo "LIBTORCH is $(LIBTORCH): nothing to fetch"
+endif
+
+.PHONY: libtorch-cuda
+libtorch-cuda: have-python ## fetch the CUDA half too (2.6 GB to fetch, 3.9 GB on disk)
+	scripts/fetch-libtorch --cuda
+
+.PHONY: libtorch-cpu
+libtorch-cpu: have-python ## keep to the CPU half, with or without a driver
+	scripts/fetch-libtorch --cpu
+
+##@ Cleaning
+
+.PHONY: clean
+clean: ## remove what cargo built
+	$(CARGO) clean
+
+.PHONY: distclean
+distclean: clean ## remove the fetched libtorch too
+	rm -rf third_party
+
+.PHONY: help
+help:
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+# What is laid is younger than what it was laid from, or the script looks. Interrupted, make must not delete the file.
+.PRECIOUS: third_party/torch-dist/.whole
+third_party/torch-dist/.whole: scripts/fetch-libtorch scripts/libtorch-cpu.txt scripts/libtorch-cuda.txt | have-python
+	@scripts/fetch-libtorch
+
+# With a driver the script always looks: the driver may be newer than the CPU half alone.
+ifneq ($(wildcard /proc/driver/nvidia/version),)
+third_party/torch-dist/.whole: always
+endif
+
+.PHONY: always
+always:
+
+.PHONY: have-python
+have-python:
+	@command -v python3 >/dev/null || { \
+	  echo "libtorch is fetched by a Python script, and there is no python3"; \
+	  echo "  hint: install Python 3 with pip, or set LIBTORCH to a libtorch 2.11.0 of your own"; exit 1; } >&2
