@@ -1,0 +1,26 @@
+//! Where the images come from.
+//!
+//! One file a format or a step: [`cifar`] reads the binary version of CIFAR-10 through [`mapped`] files, [`drawn`] is
+//! the built-in set of the same shape that needs no file at all, and [`mod@locate`] decides which of the two a run
+//! gets. [`fetch`] downloads CIFAR-10, by way of `transfer`, one HTTP request, and `unpack`, which takes the archive
+//! apart.
+//!
+//! Nothing here prints: progress goes through a callback, and every failure is a [`DataError`].
+
+pub mod cifar;
+pub mod drawn;
+mod error;
+pub mod fetch;
+pub mod locate;
+pub mod mapped;
+mod transfer;
+mod unpack;
+
+pub use cifar::{CifarRecords, Record, Split};
+pub use error::DataError;
+pub use fetch::{Archive, Phase, Progress};
+pub use locate::{Fallback, Found, Where, locate};
+pub use mapped::MappedFile;
+
+#[cfg(test)]
+mod tests;
