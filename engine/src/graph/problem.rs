@@ -1,0 +1,133 @@
+//! What is wrong with a graph, in words for the person who wrote it.
+
+use std::fmt;
+
+use super::source_map::SourceMap;
+use crate::params::Fault;
+
+/// One thing that is wrong with a graph.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    /// Node it belongs to.
+    pub node: Option<String>,
+    /// Where in the graph: keys and indices from its top, each after a `/`.
+    pub path: String,
+    /// Whether the key at the end of the path is meant, rather than its value.
+    pub at_key: bool,
+    /// What is wrong.
+    pub message: String,
+    /// What was expected.
+    pub expected: Option<String>,
+    /// What was given.
+    pub given: Option<String>,
+    /// What was probably meant, or can be done.
+    pub hint: Option<String>,
+    /// Line and column, from 1, where the graph came from text.
+    pub position: Option<(usize, usize)>,
+}
+
+impl Problem {
+    /// A problem with a message alone.
+    pub fn new(node: Option<&str>, path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            node: node.map(str::to_owned),
+            path: path.into(),
+            at_key: false,
+            message: message.into(),
+            expected: None,
+            given: None,
+            hint: None,
+            position: None,
+        }
+    }
+
+    /// A fault in the JSON of a node, or of the graph itself.
+    pub fn from_fault(node: Option<&str>, fault: Fault) -> Self {
+        Self {
+            node: node.map(str::to_owned),
+            path: fault.path,
+            at_key: fault.at_key,
+            message: fault.message,
+            expected: fault.expected,
+            given: fault.given,
+            hint: fault.hint,
+            position: None,
+        }
+    }
+
+    /// Adds what was expected.
+    #[must_use]
+    pub fn expected(mut self, expected: impl Into<String>) -> Self {
+        self.expected = Some(expected.into());
+        self
+    }
+
+    /// Adds what was given.
+    #[must_use]
+    pub fn given(mut self, given: impl Into<String>) -> Self {
+        self.given = Some(given.into());
+        self
+    }
+
+    /// Adds a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Means the key at the end of the path.
+    #[must_use]
+    pub fn at_key(mut self) -> Self {
+        self.at_key = true;
+        self
+    }
+}
+
+/// Every problem of a graph. Shown one after the other, in the order of the file, paths last.
+#[derive(Debug, thiserror::Error)]
+pub struct GraphError {
+    /// File, or `graph` where there is none.
+    pub origin: String,
+    /// At least one.
+    pub problems: Vec<Problem>,
+}
+
+impl GraphError {
+    /// Collects problems: finds where each stands in the text, and orders them so.
+    pub(crate) fn new(origin: &str, mut problems: Vec<Problem>, map: Option<&SourceMap>) -> Self {
+        if let Some(map) = map {
+            for problem in &mut problems {
+                problem.position = problem.position.or_else(|| map.find(&problem.path, problem.at_key));
+            }
+            problems.sort_by_key(|p| p.position);
+        }
+        problems.dedup();
+        Self { origin: origin.to_owned(), problems }
+    }
+}
+
+impl fmt::Display for GraphError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n\n")?;
+            }
+            if let Some(node) = &problem.node {
+                write!(f, "node `{node}`: ")?;
+            }
+            f.write_str(&problem.message)?;
+            let lines = [("expected", &problem.expected), ("given", &problem.given), ("hint", &problem.hint)];
+            for (label, text) in lines {
+                if let Some(text) = text {
+                    write!(f, "\n  {label:<9} {text}")?;
+                }
+            }
+            match problem.position {
+                Some((line, column)) => write!(f, "\n  at        {}:{line}:{column}", self.origin)?,
+                None => write!(f, "\n  at        {} {}", self.origin, problem.path)?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,40 @@
+//! Parameters of operators, layers and recipes: declared once, as a Rust struct with documented, typed, defaulted
+//! fields. From the declaration come the checks of a graph file, the builder's types, the JSON Schema and the
+//! documentation in the terminal.
+
+mod check;
+mod declare;
+mod kind;
+mod near;
+mod types;
+
+pub(crate) use check::show;
+pub use check::{Fault, check};
+pub use declare::params;
+pub(crate) use declare::{choice, tagged};
+pub use kind::{Kind, Param, Variant, Word};
+pub use near::near_miss;
+pub use types::ParamType;
+
+pub use serde_json as json;
+use serde_json::{Map, Value};
+
+/// A struct of parameters, as [`params!`](declare) declares them.
+pub trait ParamSet: Sized {
+    /// What they belong to, in words: the first line is a summary.
+    const DOCS: &'static str;
+    /// The parameters.
+    const PARAMS: &'static [Param];
+
+    /// Reads checked JSON; `None` where the check would have failed.
+    fn from_json(map: &Map<String, Value>) -> Option<Self>;
+
+    /// As JSON, defaults spelled out.
+    fn to_json(&self) -> Map<String, Value>;
+}
+
+/// Documentation as rustdoc keeps it, without the space that opens each line.
+pub fn clean_docs(docs: &str) -> String {
+    let lines: Vec<&str> = docs.lines().map(|l| l.strip_prefix(' ').unwrap_or(l)).collect();
+    lines.join("\n").trim().to_owned()
+}

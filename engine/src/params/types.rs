@@ -1,0 +1,110 @@
+//! Rust types that a parameter may have.
+
+use serde_json::{Value, json};
+
+use super::Kind;
+
+/// A type that a parameter may have.
+pub trait ParamType: Sized {
+    /// What it looks like in JSON.
+    fn kind() -> Kind;
+    /// Reads checked JSON.
+    fn from_json(value: &Value) -> Option<Self>;
+    /// As JSON.
+    fn to_json(&self) -> Value;
+}
+
+macro_rules! integer {
+    ($($type:ty),*) => {$(
+        impl ParamType for $type {
+            fn kind() -> Kind {
+                // JSON numbers beyond 2⁵³ lose digits on their way through other programs.
+                const LIMIT: i128 = 1 << 53;
+                let limit = |n: i128| n.clamp(-LIMIT, LIMIT) as i64;
+                Kind::Integer { min: limit(<$type>::MIN as i128), max: limit(<$type>::MAX as i128) }
+            }
+            fn from_json(value: &Value) -> Option<Self> {
+                // 512.0 is a whole number too.
+                let whole = value.as_i64().or_else(|| value.as_f64().filter(|f| f.fract() == 0.0).map(|f| f as i64));
+                whole.and_then(|n| n.try_into().ok())
+            }
+            fn to_json(&self) -> Value {
+                json!(self)
+            }
+        }
+    )*};
+}
+
+integer!(u8, u32, u64, usize, i64);
+
+impl ParamType for bool {
+    fn kind() -> Kind {
+        Kind::Bool
+    }
+    fn from_json(value: &Value) -> Option<Self> {
+        value.as_bool()
+    }
+    fn to_json(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl ParamType for f64 {
+    fn kind() -> Kind {
+        Kind::Number
+    }
+    fn from_json(value: &Value) -> Option<Self> {
+        value.as_f64()
+    }
+    fn to_json(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl ParamType for String {
+    fn kind() -> Kind {
+        Kind::Text
+    }
+    fn from_json(value: &Value) -> Option<Self> {
+        value.as_str().map(str::to_owned)
+    }
+    fn to_json(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl<T: ParamType> ParamType for Vec<T> {
+    fn kind() -> Kind {
+        Kind::List(Box::new(T::kind()))
+    }
+    fn from_json(value: &Value) -> Option<Self> {
+        value.as_array()?.iter().map(T::from_json).collect()
+    }
+    fn to_json(&self) -> Value {
+        self.iter().map(T::to_json).collect()
+    }
+}
+
+impl<T: ParamType, const N: usize> ParamType for [T; N] {
+    fn kind() -> Kind {
+        Kind::Array(Box::new(T::kind()), N)
+    }
+    fn from_json(value: &Value) -> Option<Self> {
+        Vec::from_json(value)?.try_into().ok()
+    }
+    fn to_json(&self) -> Value {
+        self.iter().map(T::to_json).collect()
+    }
+}
+
+impl<T: ParamType> ParamType for Option<T> {
+    fn kind() -> Kind {
+        Kind::Optional(Box::new(T::kind()))
+    }
+    fn from_json(value: &Value) -> Option<Self> {
+        if value.is_null() { Some(None) } else { T::from_json(value).map(Some) }
+    }
+    fn to_json(&self) -> Value {
+        self.as_ref().map_or(Value::Null, T::to_json)
+    }
+}
