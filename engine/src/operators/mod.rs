@@ -1,0 +1,53 @@
+//! Operators: what a node can be. One file each, and one line in [`OPERATORS`].
+//!
+//! An operator says what it reads and writes (its [`Signature`], from its parameters and what arrives) and makes a
+//! [`Kernel`], which works. The graph's checks, the plan, the schema and the documentation all come from the former.
+
+mod cifar10;
+mod convert;
+mod cutout;
+mod docs;
+mod fault;
+mod kernel;
+mod lookup;
+mod normalize;
+mod random_horizontal_flip;
+mod random_translate;
+mod registry;
+mod shapes;
+mod source;
+mod to_device;
+mod to_torch_image;
+mod train;
+
+pub use cifar10::Cifar10;
+pub use convert::Convert;
+pub use cutout::Cutout;
+pub use docs::{describe, json_schema};
+pub use fault::FaultForTests;
+pub use kernel::{DeviceMap, Kernel, Map, OperatorError, Resources, Site, Source};
+pub use normalize::{FloatType, Normalize};
+pub use random_horizontal_flip::RandomHorizontalFlip;
+pub use random_translate::RandomTranslate;
+pub use registry::{AnyOperator, Inputs, Operator, OperatorParams, Port, PortSchemas, Registry, Role};
+pub use registry::{Signature, SourceShape, Write, WriteMode};
+pub use shapes::Shapes;
+pub use source::Order;
+pub use to_device::{DeviceChoice, ToDevice};
+pub use to_torch_image::ToTorchImage;
+pub use train::{Evaluation, IMAGE, LABEL, Train};
+
+/// Every operator that comes with the engine, in the order in which they are listed.
+pub static OPERATORS: &[&dyn AnyOperator] = &[
+    &cifar10::Cifar10Operator,
+    &shapes::ShapesOperator,
+    &random_horizontal_flip::RandomHorizontalFlipOperator,
+    &random_translate::RandomTranslateOperator,
+    &cutout::CutoutOperator,
+    &to_device::ToDeviceOperator,
+    &to_torch_image::ToTorchImageOperator,
+    &convert::ConvertOperator,
+    &normalize::NormalizeOperator,
+    &train::TrainOperator,
+    &fault::FaultOperator,
+];
