@@ -1,0 +1,38 @@
+//! Why a run ended before its end.
+
+use crate::operators::OperatorError;
+
+/// An error of a run, with the node it happened in.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}{message}", node.as_ref().map(|n| format!("node `{n}`: ")).unwrap_or_default())]
+pub struct RunError {
+    /// The node.
+    pub node: Option<String>,
+    /// A sentence.
+    pub message: String,
+}
+
+impl RunError {
+    /// In a node.
+    pub fn at(node: &str, error: impl std::fmt::Display) -> Self {
+        Self { node: Some(node.to_owned()), message: error.to_string() }
+    }
+
+    /// Outside of nodes.
+    pub fn new(error: impl std::fmt::Display) -> Self {
+        Self { node: None, message: error.to_string() }
+    }
+
+    /// A panic in a node.
+    pub(super) fn panic(node: &str, payload: &(dyn std::any::Any + Send)) -> Self {
+        let said = payload.downcast_ref::<&str>().copied();
+        let said = said.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+        Self::at(node, format!("the operator panicked, which is a defect of it: {said}"))
+    }
+}
+
+impl From<OperatorError> for RunError {
+    fn from(error: OperatorError) -> Self {
+        Self::new(error)
+    }
+}

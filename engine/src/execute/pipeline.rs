@@ -1,0 +1,161 @@
+//! The part of a plan that leads to one outlet: its kernels and its buffers.
+
+use std::sync::Arc;
+
+use super::error::RunError;
+use super::program::{Program, compile};
+use crate::batch::{BatchId, Buffer, Field, Slot};
+use crate::operators::{DeviceMap, Kernel, Order, Resources, Role, Site, SourceShape};
+use crate::plan::{Place, Plan};
+use crate::random::{Key, Permutation};
+
+/// Everything that makes the batches of one outlet: kernels made, buffers laid out.
+pub struct Pipeline {
+    plan: Arc<Plan>,
+    /// The last node on the CPU.
+    end: usize,
+    /// Nodes after it, on a GPU, in order.
+    device_nodes: Vec<usize>,
+    /// By node; none for those that are not needed.
+    kernels: Vec<Option<Kernel>>,
+    /// By node: the key of the run and the node.
+    keys: Vec<Key>,
+    source: usize,
+    shape: SourceShape,
+    pub(super) program: Program,
+    outputs: Arc<[(Field, usize)]>,
+}
+
+impl Pipeline {
+    /// Makes the kernels of all nodes that lead to `outlet`. Data is opened here.
+    pub fn new(plan: &Arc<Plan>, outlet: usize, resources: &Resources) -> Result<Self, RunError> {
+        let mut end = outlet;
+        let mut device_nodes = Vec::new();
+        while plan.nodes[end].place != Place::Cpu {
+            device_nodes.insert(0, end);
+            let before: Vec<usize> = plan.producers(end).map(|(from, _)| from).collect();
+            end = match before[..] {
+                [one] => one,
+                _ => {
+                    let message =
+                        "puts several inputs together on a GPU, which is not possible; do it before `to_device`";
+                    return Err(RunError::at(&plan.nodes[end].name, message));
+                }
+            };
+        }
+        let program = compile(plan, end);
+        let mut kernels: Vec<Option<Kernel>> = plan.nodes.iter().map(|_| None).collect();
+        for member in program.stages.iter().flat_map(|s| &s.members) {
+            let node = &plan.nodes[member.node];
+            let site = Site { input: &node.input, resources };
+            let kernel = node.operator.kernel(&node.params, &site).map_err(|e| RunError::at(&node.name, e))?;
+            kernels[member.node] = Some(kernel);
+        }
+        let source = plan.nodes[end].source;
+        let mut shape = plan.source_of(end).clone();
+        if let Some(Kernel::Source(source)) = &kernels[source] {
+            shape.rows = source.rows();
+        }
+        if shape.batches() == 0 {
+            let message = format!(
+                "{} samples do not fill a batch of {}, and `drop_last` leaves out what does not",
+                shape.rows, shape.batch_size
+            );
+            return Err(RunError::at(&plan.nodes[source].name, message));
+        }
+        let run = Key::of_seed(plan.seed);
+        let keys = plan.nodes.iter().map(|n| run.name(&n.name)).collect();
+        let outputs = program.outputs.clone().into();
+        Ok(Self { plan: Arc::clone(plan), end, device_nodes, kernels, keys, source, shape, program, outputs })
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// The last node on the CPU.
+    pub fn end(&self) -> usize {
+        self.end
+    }
+
+    /// The rows of its source, counted in the files.
+    pub fn shape(&self) -> &SourceShape {
+        &self.shape
+    }
+
+    /// Batches of an epoch.
+    pub fn batches_per_epoch(&self) -> u64 {
+        self.shape.batches()
+    }
+
+    /// What the user must know about the data.
+    pub fn warning(&self) -> Option<String> {
+        match &self.kernels[self.source] {
+            Some(Kernel::Source(source)) => source.warning(),
+            _ => None,
+        }
+    }
+
+    /// Kernels of the nodes after the last one on the CPU, with their nodes. Made anew: they belong to a thread.
+    pub fn device_kernels(&self, resources: &Resources) -> Result<Vec<(usize, Box<dyn DeviceMap>)>, RunError> {
+        let mut kernels = Vec::new();
+        for &index in &self.device_nodes {
+            let node = &self.plan.nodes[index];
+            if node.operator.role() == Role::Transfer {
+                continue;
+            }
+            let site = Site { input: &node.input, resources };
+            let fail = |e: crate::operators::OperatorError| RunError::at(&node.name, e);
+            match node.operator.device_kernel(&node.params, &site).map_err(fail)? {
+                Some(kernel) => kernels.push((index, kernel)),
+                None => return Err(RunError::at(&node.name, "has no version for the GPU; put it before `to_device`")),
+            }
+        }
+        Ok(kernels)
+    }
+
+    /// Fields that come out, each with its buffer.
+    pub(super) fn outputs(&self) -> Arc<[(Field, usize)]> {
+        Arc::clone(&self.outputs)
+    }
+
+    pub(super) fn kernel(&self, node: usize) -> &Kernel {
+        self.kernels[node].as_ref().expect("kernels were made for all members")
+    }
+
+    pub(super) fn name(&self, node: usize) -> &str {
+        &self.plan.nodes[node].name
+    }
+
+    /// The key of a node's random choices in an epoch.
+    pub(super) fn key(&self, node: usize, epoch: u64) -> Key {
+        self.keys[node].number(epoch)
+    }
+
+    /// Index in the source of each sample of a batch, in order.
+    pub fn samples(&self, id: BatchId, samples: &mut Vec<u64>) {
+        let size = self.shape.batch_size as u64;
+        let positions = id.index * size..self.shape.rows.min((id.index + 1) * size);
+        samples.clear();
+        match self.shape.order {
+            Order::Sequential => samples.extend(positions),
+            Order::Random => {
+                let order = Permutation::new(self.shape.rows, self.key(self.source, id.epoch).name("order"));
+                samples.extend(positions.map(|p| order.at(p)));
+            }
+        }
+    }
+
+    /// Memory for one batch.
+    pub(super) fn slot(&self) -> Slot {
+        let rows = self.shape.batch_size;
+        let buffers = self.program.buffers.iter().map(|bytes| Buffer::zeroed(rows * bytes)).collect();
+        Slot { buffers, ..Slot::default() }
+    }
+
+    /// Bytes of one slot.
+    pub fn slot_bytes(&self) -> usize {
+        self.program.buffers.iter().sum::<usize>() * self.shape.batch_size
+    }
+}

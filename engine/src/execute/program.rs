@@ -1,0 +1,185 @@
+//! A stage as it is run: which member reads and writes which buffer.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::batch::Field;
+use crate::operators::WriteMode;
+use crate::plan::{Plan, StageKind};
+
+/// A stage's members and buffers.
+pub(super) struct StageProgram {
+    /// Index in the plan.
+    pub stage: usize,
+    pub members: Vec<Member>,
+    /// Bytes a row of each scratch buffer; they are numbered after those of the slot.
+    pub scratch: Vec<usize>,
+    /// Which buffers of the slot this stage writes.
+    pub writes: Vec<bool>,
+    pub rows_per_chunk: usize,
+}
+
+/// A node in a stage. Buffers are those of the slot first, then the stage's scratch buffers.
+pub(super) struct Member {
+    pub node: usize,
+    /// Done first: from, to.
+    pub copies: Vec<(usize, usize)>,
+    pub inputs: Vec<(String, usize)>,
+    pub outputs: Vec<(String, usize)>,
+    /// For looking at it: the first image that arrives, the first image that leaves, the labels.
+    pub image_before: Option<(Field, usize)>,
+    pub image_after: Option<(Field, usize)>,
+    pub labels: Option<usize>,
+}
+
+/// All stages up to a node, and the buffers that a slot needs for them.
+pub(super) struct Program {
+    pub stages: Vec<StageProgram>,
+    /// Bytes a row of each buffer of a slot.
+    pub buffers: Vec<usize>,
+    /// Fields that come out, each with its buffer.
+    pub outputs: Vec<(Field, usize)>,
+}
+
+struct Allocation {
+    row_bytes: usize,
+    stage: usize,
+    /// Others read it, so that it is in the slot.
+    resident: bool,
+}
+
+/// Allocates buffers for the CPU stages that lead to node `end`.
+pub(super) fn compile(plan: &Plan, end: usize) -> Program {
+    let needed = ancestors(plan, end);
+    let mut compiler = Compiler { plan, buffers: Vec::new(), place: HashMap::new() };
+    let mut stages: Vec<(usize, Vec<Member>)> = Vec::new();
+    for (index, stage) in plan.stages.iter().enumerate().filter(|(_, s)| s.kind == StageKind::Cpu) {
+        let nodes: Vec<usize> = stage.nodes.iter().copied().filter(|n| needed.contains(n)).collect();
+        let Some(&last) = nodes.last() else { continue };
+        let members = nodes.iter().map(|&node| compiler.member(index, node)).collect();
+        // What comes out of a stage outlives it.
+        for field in &stage.outputs {
+            if let Some(buffer) = compiler.find(last, &field.name) {
+                compiler.buffers[buffer].resident = true;
+            }
+        }
+        stages.push((index, members));
+    }
+    let handed_on = &plan.stages[plan.stage_of(end)].outputs;
+    let outputs: Vec<(Field, usize)> =
+        handed_on.iter().filter_map(|f| Some((f.clone(), compiler.find(end, &f.name)?))).collect();
+    compiler.number(stages, outputs)
+}
+
+/// A node and all that it depends on.
+fn ancestors(plan: &Plan, end: usize) -> BTreeSet<usize> {
+    let mut found = BTreeSet::from([end]);
+    for node in (0..=end).rev() {
+        if found.contains(&node) {
+            found.extend(plan.producers(node).map(|(from, _)| from));
+        }
+    }
+    found
+}
+
+struct Compiler<'a> {
+    plan: &'a Plan,
+    buffers: Vec<Allocation>,
+    /// Buffer of each field as written by each node.
+    place: HashMap<(usize, String), usize>,
+}
+
+impl Compiler<'_> {
+    /// Buffer of a field as it leaves a node.
+    fn find(&self, node: usize, field: &str) -> Option<usize> {
+        let column = self.plan.nodes[node].output.column(field)?;
+        self.place.get(&(column.writer, field.to_owned())).copied()
+    }
+
+    fn allocate(&mut self, stage: usize, row_bytes: usize) -> usize {
+        self.buffers.push(Allocation { row_bytes, stage, resident: false });
+        self.buffers.len() - 1
+    }
+
+    fn member(&mut self, stage: usize, node: usize) -> Member {
+        let plan_node = &self.plan.nodes[node];
+        let arriving = |compiler: &Self, name: &str| {
+            let column = plan_node.input.column(name)?;
+            compiler.place.get(&(column.writer, name.to_owned())).copied()
+        };
+        let first_image = |schema: &crate::batch::Schema| schema.fields().find(|f| f.image_size().is_some()).cloned();
+        let image_before = first_image(&plan_node.input).and_then(|f| arriving(self, &f.name).map(|b| (f, b)));
+        let (mut copies, mut inputs, mut outputs) = (Vec::new(), Vec::new(), Vec::new());
+        let mut written: BTreeSet<&str> = BTreeSet::new();
+        for write in &plan_node.signature.writes {
+            let name = &write.field.name;
+            let old = arriving(self, name);
+            let buffer = match (write.mode, old) {
+                (WriteMode::View, Some(old)) => old,
+                (WriteMode::Update, Some(old)) if self.buffers[old].stage == stage => old,
+                (WriteMode::Update, Some(old)) => {
+                    // Another stage's rows, which others may read too: updated in a copy.
+                    let new = self.allocate(stage, write.field.row_bytes());
+                    copies.push((old, new));
+                    new
+                }
+                (WriteMode::Replace, Some(old)) => {
+                    inputs.push((name.clone(), old));
+                    self.allocate(stage, write.field.row_bytes())
+                }
+                _ => self.allocate(stage, write.field.row_bytes()),
+            };
+            if write.mode != WriteMode::View {
+                outputs.push((name.clone(), buffer));
+            }
+            written.insert(name);
+            self.place.insert((node, name.clone()), buffer);
+        }
+        for name in plan_node.signature.reads.iter().filter(|r| !written.contains(r.as_str())) {
+            inputs.extend(arriving(self, name).map(|buffer| (name.clone(), buffer)));
+        }
+        let image_after = first_image(&plan_node.output).and_then(|f| self.find(node, &f.name).map(|b| (f, b)));
+        let label = plan_node.output.fields().find(|f| f.classes.is_some()).map(|f| f.name.clone());
+        let labels = label.and_then(|name| self.find(node, &name));
+        Member { node, copies, inputs, outputs, image_before, image_after, labels }
+    }
+
+    /// Gives final numbers: to the slot's buffers from 0, to each stage's scratch buffers after those.
+    fn number(self, stages: Vec<(usize, Vec<Member>)>, outputs: Vec<(Field, usize)>) -> Program {
+        let resident: Vec<usize> = (0..self.buffers.len()).filter(|&b| self.buffers[b].resident).collect();
+        let in_slot: HashMap<usize, usize> = resident.iter().enumerate().map(|(number, &b)| (b, number)).collect();
+        let programs = stages.into_iter().map(|(stage, mut members)| {
+            let mut numbers = in_slot.clone();
+            let mut scratch = Vec::new();
+            for (index, buffer) in self.buffers.iter().enumerate().filter(|(_, b)| b.stage == stage && !b.resident) {
+                numbers.insert(index, resident.len() + scratch.len());
+                scratch.push(buffer.row_bytes);
+            }
+            for member in &mut members {
+                member.renumber(&numbers);
+            }
+            StageProgram {
+                stage,
+                members,
+                scratch,
+                writes: resident.iter().map(|&b| self.buffers[b].stage == stage).collect(),
+                rows_per_chunk: self.plan.stages[stage].rows_per_chunk.max(1),
+            }
+        });
+        Program {
+            stages: programs.collect(),
+            buffers: resident.iter().map(|&b| self.buffers[b].row_bytes).collect(),
+            outputs: outputs.into_iter().map(|(field, buffer)| (field, in_slot[&buffer])).collect(),
+        }
+    }
+}
+
+impl Member {
+    fn renumber(&mut self, numbers: &HashMap<usize, usize>) {
+        let copies = self.copies.iter_mut().flat_map(|(from, to)| [from, to]);
+        let named = self.inputs.iter_mut().chain(&mut self.outputs).map(|(_, b)| b);
+        let shown = self.image_before.iter_mut().chain(&mut self.image_after).map(|(_, b)| b);
+        for buffer in copies.chain(named).chain(shown).chain(self.labels.as_mut()) {
+            *buffer = numbers[buffer];
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! Fused stages over chunks of rows, on a pool of workers, with several batches in flight.
+//!
+//! Each batch in flight has a slot of a ring, and a job on the pool that runs one stage after the other, each in
+//! parallel over chunks. Workers without a chunk of one batch take one of another, so that nobody waits while there is
+//! work. The protocol:
+//!
+//! 1. A job starts when a slot is free: that is the back-pressure. It takes the next sequence number.
+//! 2. A finished slot waits under its sequence number until all before it were taken.
+//! 3. A slot is free again when the consumer drops its batch.
+//! 4. The first error ends the run: it is kept, no job starts any more, and running ones give up at their next chunk.
+//! 5. Dropping the stream does the same without an error, and waits for the running jobs.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rayon::ThreadPool;
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
+use telemetry::Hub;
+
+use super::chunk::{self, Cell, Chunk};
+use super::error::RunError;
+use super::pipeline::Pipeline;
+use super::program::StageProgram;
+use super::stop::StopToken;
+use super::waits::{Activity, StageClock};
+use super::{BatchRange, Batches, Executor};
+use crate::batch::{Batch, BatchId, Buffer, Recycle, Slot};
+
+/// One chunk in so many has clocks between the members of its stage: enough to see their shares, too few to cost.
+const CLOCKED_CHUNKS: usize = 16;
+
+/// The parallel executor.
+#[derive(Clone)]
+pub struct Threaded {
+    pool: Arc<ThreadPool>,
+    stop: StopToken,
+    hub: Option<Arc<Hub>>,
+    on_error: Option<OnError>,
+}
+
+type OnError = Arc<dyn Fn(&RunError) + Send + Sync>;
+
+impl Threaded {
+    /// A pool of so many workers.
+    pub fn new(workers: usize, stop: StopToken, hub: Option<Arc<Hub>>) -> Result<Self, RunError> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(workers.max(1)).thread_name(|i| format!("worker-{i}"));
+        let pool = pool.build().map_err(|e| RunError::new(format!("cannot start {workers} workers: {e}")))?;
+        Ok(Self { pool: Arc::new(pool), stop, hub, on_error: None })
+    }
+
+    /// Calls `on_error` on the worker's thread at the first error of a pipeline: its consumer hears of it only when it
+    /// asks for the next batch.
+    #[must_use]
+    pub fn on_error(self, on_error: impl Fn(&RunError) + Send + Sync + 'static) -> Self {
+        Self { on_error: Some(Arc::new(on_error)), ..self }
+    }
+}
+
+impl Executor for Threaded {
+    fn start(&self, pipeline: &Arc<Pipeline>, range: BatchRange) -> Box<dyn Batches> {
+        let plan = pipeline.plan();
+        let edges: Vec<usize> = (0..plan.edges.len()).filter(|&e| plan.edges[e].0 == pipeline.end()).collect();
+        let stage = plan.stage_of(pipeline.end());
+        let depth = plan.queues.iter().filter(|q| q.from == stage).map(|q| q.depth).max().unwrap_or(1);
+        let ring = Arc::new(Ring {
+            end: range.len(pipeline.batches_per_epoch()),
+            range,
+            // One more than may wait: the one that the consumer holds.
+            slots: depth + 1,
+            edges,
+            pool: Arc::clone(&self.pool),
+            stop: self.stop.clone(),
+            hub: self.hub.clone(),
+            on_error: self.on_error.clone(),
+            closed: AtomicBool::new(false),
+            scratch: Mutex::default(),
+            state: Mutex::new(State {
+                clock: StageClock::new(pipeline.program.stages.len()),
+                free: Vec::new(),
+                allocated: 0,
+                next_job: 0,
+                next_out: 0,
+                done: BTreeMap::new(),
+                running: 0,
+                error: None,
+            }),
+            changed: Condvar::new(),
+            pipeline: Arc::clone(pipeline),
+        });
+        ring.submit(&mut ring.lock());
+        Box::new(ThreadedBatches { ring, waited: Duration::ZERO })
+    }
+}
+
+struct State {
+    clock: StageClock,
+    free: Vec<Slot>,
+    allocated: usize,
+    next_job: u64,
+    next_out: u64,
+    done: BTreeMap<u64, Slot>,
+    running: usize,
+    error: Option<RunError>,
+}
+
+/// What the jobs, the consumer and the batches share.
+struct Ring {
+    pipeline: Arc<Pipeline>,
+    range: BatchRange,
+    /// How many batches there are.
+    end: u64,
+    slots: usize,
+    /// Edges of the plan whose queue this is.
+    edges: Vec<usize>,
+    pool: Arc<ThreadPool>,
+    stop: StopToken,
+    hub: Option<Arc<Hub>>,
+    on_error: Option<OnError>,
+    /// Nobody takes batches any more.
+    closed: AtomicBool,
+    scratch: Mutex<Vec<Vec<Buffer>>>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Ring {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds the lock; were it so, the state would still be whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn over(&self) -> bool {
+        self.closed.load(Relaxed) || self.stop.stopped()
+    }
+
+    fn account(&self, state: &mut State) {
+        if let Some(hub) = &self.hub {
+            let activity = match (state.running, state.next_job == self.end) {
+                (0, true) => Activity::Over,
+                (0, false) => Activity::Full,
+                _ => Activity::Running,
+            };
+            state.clock.change(hub, self.pipeline.program.stages.iter().map(|s| s.stage), activity);
+            for &edge in &self.edges {
+                hub.queue(edge, state.done.len());
+            }
+        }
+    }
+
+    /// Starts jobs for all free slots.
+    fn submit(self: &Arc<Self>, state: &mut State) {
+        while state.next_job < self.end && state.error.is_none() && !self.over() {
+            let slot = match state.free.pop() {
+                Some(slot) => slot,
+                None if state.allocated < self.slots => {
+                    state.allocated += 1;
+                    self.pipeline.slot()
+                }
+                None => return,
+            };
+            let sequence = state.next_job;
+            self.account(state);
+            state.next_job += 1;
+            state.running += 1;
+            let ring = Arc::clone(self);
+            self.pool.spawn_fifo(move || ring.job(sequence, slot));
+        }
+    }
+
+    /// Makes one batch.
+    fn job(self: &Arc<Self>, sequence: u64, mut slot: Slot) {
+        let result = self.fill(sequence, &mut slot);
+        let mut state = self.lock();
+        self.account(&mut state);
+        state.running -= 1;
+        match result {
+            Ok(true) => drop(state.done.insert(sequence, slot)),
+            Ok(false) => {}
+            Err(error) if state.error.is_none() => {
+                if let Some(on_error) = &self.on_error {
+                    on_error(&error);
+                }
+                state.error = Some(error);
+            }
+            Err(_) => {}
+        }
+        self.changed.notify_all();
+    }
+
+    /// Whether the batch was finished: not if the run is over.
+    fn fill(&self, sequence: u64, slot: &mut Slot) -> Result<bool, RunError> {
+        slot.id = self.range.at(sequence, self.pipeline.batches_per_epoch());
+        self.pipeline.samples(slot.id, &mut slot.samples);
+        for (index, program) in self.pipeline.program.stages.iter().enumerate() {
+            self.enter_or_leave(|clock| clock.enter(index));
+            let result = self.stage(program, slot);
+            self.enter_or_leave(|clock| clock.leave(index));
+            if !result? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn enter_or_leave(&self, change: impl FnOnce(&mut StageClock)) {
+        if self.hub.is_some() {
+            let mut state = self.lock();
+            self.account(&mut state);
+            change(&mut state.clock);
+        }
+    }
+
+    /// Runs a stage over all chunks of a batch, in parallel.
+    fn stage(&self, program: &StageProgram, slot: &mut Slot) -> Result<bool, RunError> {
+        let (id, rows) = (slot.id, program.rows_per_chunk);
+        let mut chunks: Vec<(&[u64], Vec<Cell<'_>>)> = slot.samples.chunks(rows).map(|s| (s, Vec::new())).collect();
+        let buffers = slot.buffers.iter_mut().zip(&self.pipeline.program.buffers).zip(&program.writes);
+        for ((buffer, row_bytes), written) in buffers {
+            // A field without elements has rows of no bytes, which no chunk can be cut from.
+            let size = (rows * row_bytes).max(1);
+            if *written {
+                let mut parts = buffer.bytes_mut().chunks_mut(size);
+                chunks.iter_mut().for_each(|(s, cells)| {
+                    let part = parts.next().unwrap_or_default();
+                    cells.push(Cell::Own(&mut part[..s.len() * row_bytes]));
+                });
+            } else {
+                let mut parts = buffer.bytes().chunks(size);
+                chunks.iter_mut().for_each(|(s, cells)| {
+                    let part = parts.next().unwrap_or_default();
+                    cells.push(Cell::Shared(&part[..s.len() * row_bytes]));
+                });
+            }
+        }
+        let count = chunks.len();
+        let first_of_batch = (id.epoch + id.index) as usize * count;
+        let results = chunks.into_par_iter().enumerate().map(|(index, (samples, cells))| {
+            if self.over() {
+                return Ok(false);
+            }
+            let clocked = self.hub.is_some() && (first_of_batch + index).is_multiple_of(CLOCKED_CHUNKS);
+            let worker = rayon::current_thread_index().unwrap_or_default();
+            let chunk = Chunk { id, samples, first: index == 0, clocked, worker };
+            self.chunk(program, &chunk, cells).map(|()| true)
+        });
+        let whole = results.try_reduce(|| true, |a, b| Ok(a && b))?;
+        if let Some(hub) = &self.hub {
+            hub.batch(program.stage, rayon::current_thread_index().unwrap_or_default());
+        }
+        Ok(whole)
+    }
+
+    fn chunk<'a>(&self, program: &StageProgram, chunk: &Chunk<'_>, mut cells: Vec<Cell<'a>>) -> Result<(), RunError> {
+        let start = self.hub.as_ref().map(|_| Instant::now());
+        let mut scratch = self.lock_scratch().pop().unwrap_or_default();
+        scratch.resize_with(scratch.len().max(program.scratch.len()), Buffer::default);
+        let result = {
+            let mut all: Vec<Cell<'_>> = cells.drain(..).collect();
+            for (buffer, row_bytes) in scratch.iter_mut().zip(&program.scratch) {
+                buffer.reserve(program.rows_per_chunk * row_bytes);
+                all.push(Cell::Own(&mut buffer.bytes_mut()[..chunk.samples.len() * row_bytes]));
+            }
+            chunk::run(&self.pipeline, program, chunk, &mut all, self.hub.as_deref())
+        };
+        self.lock_scratch().push(scratch);
+        if let (Some(hub), Some(start)) = (&self.hub, start) {
+            hub.rows(program.stage, chunk.worker, chunk.samples.len(), start.elapsed());
+        }
+        result
+    }
+
+    fn lock_scratch(&self) -> MutexGuard<'_, Vec<Vec<Buffer>>> {
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a batch finds back to its ring.
+struct Home(Arc<Ring>);
+
+impl Recycle for Home {
+    fn recycle(&self, slot: Slot) {
+        let mut state = self.0.lock();
+        self.0.account(&mut state);
+        state.free.push(slot);
+        self.0.submit(&mut state);
+    }
+}
+
+struct ThreadedBatches {
+    ring: Arc<Ring>,
+    waited: Duration,
+}
+
+impl Batches for ThreadedBatches {
+    fn next(&mut self) -> Result<Option<Batch>, RunError> {
+        let start = Instant::now();
+        let mut state = self.ring.lock();
+        let slot = loop {
+            if let Some(error) = &state.error {
+                return Err(error.clone());
+            }
+            if state.next_out == self.ring.end || self.ring.over() {
+                break None;
+            }
+            let sequence = state.next_out;
+            if state.done.contains_key(&sequence) {
+                self.ring.account(&mut state);
+                state.next_out += 1;
+                break state.done.remove(&sequence).map(|slot| (sequence, slot));
+            }
+            if state.running == 0 && state.next_job == sequence {
+                // The consumer holds every slot, and asks for one more: waiting would be for ever.
+                state.free.push(self.ring.pipeline.slot());
+                self.ring.submit(&mut state);
+            }
+            // A stop sets no condition, so that it is looked for now and then.
+            let wait = self.ring.changed.wait_timeout(state, Duration::from_millis(50));
+            state = wait.unwrap_or_else(PoisonError::into_inner).0;
+        };
+        if let Some(hub) = &self.ring.hub {
+            for &edge in &self.ring.edges {
+                hub.queue(edge, state.done.len());
+            }
+        }
+        drop(state);
+        self.waited += start.elapsed();
+        Ok(slot.map(|(_, slot)| {
+            let home: Arc<dyn Recycle> = Arc::new(Home(Arc::clone(&self.ring)));
+            Batch::new(slot, self.ring.pipeline.outputs(), Some(home))
+        }))
+    }
+
+    fn waited(&self) -> Duration {
+        self.waited
+    }
+}
+
+impl Drop for ThreadedBatches {
+    fn drop(&mut self) {
+        self.ring.closed.store(true, Relaxed);
+        let mut state = self.ring.lock();
+        while state.running > 0 {
+            state = self.ring.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl BatchId {
+    /// For messages: both numbers from 1.
+    pub fn words(self) -> String {
+        format!("epoch {}, batch {}", self.epoch + 1, self.index + 1)
+    }
+}

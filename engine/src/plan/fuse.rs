@@ -1,0 +1,83 @@
+//! Second pass: which nodes run as one.
+
+use super::{Pass, Place, Plan, PlanOptions, Stage, StageKind};
+use crate::batch::Field;
+use crate::operators::Role;
+
+/// Makes stages. A node joins the stage of the node before it if both work on the CPU row by row, and nobody else reads
+/// what is between them: then a chunk of rows goes through all of them while it is in the cache.
+pub(super) fn fuse(plan: &mut Plan, options: &PlanOptions) {
+    for node in 0..plan.nodes.len() {
+        match joins(plan, node, options) {
+            Ok(stage) => plan.stages[stage].nodes.push(node),
+            Err(reason) => {
+                if let Some(reason) = reason {
+                    plan.decide(Pass::Fuse, vec![node], reason);
+                }
+                let kind = kind_of(plan, node);
+                let place = plan.nodes[node].place;
+                plan.stages.push(Stage { nodes: vec![node], kind, place, outputs: Vec::new(), rows_per_chunk: 0 });
+            }
+        }
+    }
+    for index in 0..plan.stages.len() {
+        let nodes = plan.stages[index].nodes.clone();
+        let last = nodes[nodes.len() - 1];
+        plan.stages[index].outputs = outputs(plan, last);
+        if nodes.len() > 1 {
+            let names: Vec<&str> = nodes.iter().map(|&n| plan.nodes[n].name.as_str()).collect();
+            let why = match plan.stages[index].kind {
+                StageKind::Cpu => {
+                    "all work row by row on the CPU, and each has one consumer: one pass over a chunk that stays in the cache"
+                }
+                StageKind::Device | StageKind::Model => "all work on whole batches on one device",
+            };
+            let text = format!("{} are fused: {why}", names.join(", "));
+            plan.decide(Pass::Fuse, nodes, text);
+        }
+    }
+}
+
+fn kind_of(plan: &Plan, node: usize) -> StageKind {
+    match (plan.nodes[node].operator.role(), plan.nodes[node].place) {
+        (Role::Model, _) => StageKind::Model,
+        (_, Place::Cpu) => StageKind::Cpu,
+        (_, Place::Cuda(_)) => StageKind::Device,
+    }
+}
+
+/// The stage that a node joins, or why it does not; a reason that goes without saying is none.
+fn joins(plan: &Plan, node: usize, options: &PlanOptions) -> Result<usize, Option<String>> {
+    let name = &plan.nodes[node].name;
+    let producers: Vec<usize> = plan.producers(node).map(|(from, _)| from).collect();
+    let kind = kind_of(plan, node);
+    let before = match producers[..] {
+        [] => return Err(None),
+        _ if kind == StageKind::Model => {
+            return Err(Some(format!("{name} is a stage of its own: it trains on whole batches")));
+        }
+        [before] => before,
+        _ => return Err(Some(format!("{name} starts a stage: it has {} inputs", producers.len()))),
+    };
+    let stage = plan.stage_of(before);
+    if options.unfused {
+        return Err(Some(format!("{name} is a stage of its own: fusing is switched off")));
+    }
+    if plan.stages[stage].kind != kind || plan.stages[stage].place != plan.nodes[node].place {
+        return Err(Some(format!(
+            "{name} starts a stage: it is on {}, its rows come from {}",
+            plan.nodes[node].place, plan.stages[stage].place
+        )));
+    }
+    let consumers = plan.consumers(before).count();
+    if consumers > 1 {
+        let text = format!("{name} starts a stage: {} has {consumers} consumers", plan.nodes[before].name);
+        return Err(Some(text));
+    }
+    Ok(stage)
+}
+
+/// The fields that leave a node and are still read.
+fn outputs(plan: &Plan, node: usize) -> Vec<Field> {
+    plan.nodes[node].output.fields().filter(|f| plan.read_after(node, &f.name)).cloned().collect()
+}

@@ -1,0 +1,93 @@
+//! First pass: the device of each node.
+
+use serde_json::Value;
+
+use super::{Decision, Machine, Pass, Place, PlanError, PlanOptions};
+use crate::graph::{Graph, Node};
+use crate::operators::{DeviceChoice, Role};
+
+/// A device for each node. A node runs where its rows are; a transfer moves them; a model is where it says, or where
+/// its rows are.
+pub(super) fn place(
+    graph: &Graph,
+    machine: &Machine,
+    options: &PlanOptions,
+    decisions: &mut Vec<Decision>,
+) -> Result<Vec<Place>, PlanError> {
+    let nodes = graph.nodes();
+    let mut places: Vec<Place> = Vec::with_capacity(nodes.len());
+    for (index, node) in nodes.iter().enumerate() {
+        let before = graph.producers(index).first().map_or(Place::Cpu, |(producer, _)| places[*producer]);
+        let mut decide = |text: String| decisions.push(Decision { pass: Pass::Place, nodes: vec![index], text });
+        let place = match node.operator.role() {
+            Role::Source => Place::Cpu,
+            Role::Map if before == Place::Cpu || node.signature.on_gpu => before,
+            Role::Map => {
+                return Err(PlanError {
+                    node: node.name.clone(),
+                    message: format!("`{}` runs on the CPU only, and its rows are on {before}", node.operator.name()),
+                    expected: "rows on the CPU".into(),
+                    given: format!("rows on {before}"),
+                    hint: "put this node before the `to_device` node".into(),
+                });
+            }
+            Role::Transfer => {
+                let to = resolve(node, machine, options)?;
+                if to == before {
+                    let why = match (to, machine.cuda_devices) {
+                        (Place::Cpu, 0) => "there is no CUDA device, and the rows are on the CPU already",
+                        _ => "the rows are there already",
+                    };
+                    decide(format!("{} to {to} moves nothing: {why}", node.name));
+                } else {
+                    decide(format!("{} moves the batch from {before} to {to}", node.name));
+                }
+                to
+            }
+            Role::Model => {
+                let to = resolve(node, machine, options)?;
+                decide(match to {
+                    Place::Cpu if machine.cuda_devices == 0 => {
+                        format!("{} is on the CPU: there is no CUDA device", node.name)
+                    }
+                    _ => format!("{} is on {to}", node.name),
+                });
+                if before != to {
+                    let reason = format!(
+                        "a transfer is inserted before {}: its rows are on {before}, the model on {to}",
+                        node.name
+                    );
+                    decide(reason);
+                }
+                to
+            }
+        };
+        places.push(place);
+    }
+    Ok(places)
+}
+
+/// The device that a node's parameter `device` means here.
+fn resolve(node: &Node, machine: &Machine, options: &PlanOptions) -> Result<Place, PlanError> {
+    let written = node.params.get("device").and_then(Value::as_str).and_then(|s| s.parse().ok());
+    let choice = match written.unwrap_or(DeviceChoice::Auto) {
+        DeviceChoice::Auto => options.device.unwrap_or(DeviceChoice::Auto),
+        fixed => fixed,
+    };
+    match choice {
+        DeviceChoice::Cpu => Ok(Place::Cpu),
+        DeviceChoice::Auto if machine.cuda_devices == 0 => Ok(Place::Cpu),
+        DeviceChoice::Auto => Ok(Place::Cuda(0)),
+        DeviceChoice::Cuda(index) if index < machine.cuda_devices => Ok(Place::Cuda(index)),
+        DeviceChoice::Cuda(index) => Err(PlanError {
+            node: node.name.clone(),
+            message: format!("there is no device cuda:{index} on this machine"),
+            expected: match machine.cuda_devices {
+                0 => "cpu or auto: no CUDA device was found".into(),
+                n => format!("cpu, auto, or cuda:0 to cuda:{}", n - 1),
+            },
+            given: format!("cuda:{index}"),
+            hint: "`auto` takes the first CUDA device where there is one, else the CPU".into(),
+        }),
+    }
+}
