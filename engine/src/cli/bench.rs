@@ -1,0 +1,94 @@
+//! `engine bench`
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use engine::execute::{BatchRange, Executor as _, Pipeline, StopToken, Threaded};
+use serde_json::json;
+
+use super::common::{DataArgs, GraphArgs, PlanOptionArgs, stop_at_ctrl_c};
+use super::{Failure, screen};
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  engine bench graphs/cifar.json
+  engine bench graphs/cifar.json --workers 1 --json")]
+pub(crate) struct BenchArgs {
+    #[command(flatten)]
+    graph: GraphArgs,
+    #[command(flatten)]
+    options: PlanOptionArgs,
+    #[command(flatten)]
+    data: DataArgs,
+
+    /// Which batches: the model's input of this name; in a graph without a model, the node of this name.
+    #[arg(long, default_value = "train", value_name = "INPUT")]
+    input: String,
+
+    /// How long to measure.
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn bench(args: BenchArgs) -> Result<(), Failure> {
+    if !(args.seconds > 0.0 && args.seconds <= 86_400.0) {
+        return Err(Failure::Usage(format!("--seconds {}: expected more than 0 and at most 86400", args.seconds)));
+    }
+    let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
+    let graph = args.graph.load()?;
+    let plan = args.options.plan(&graph, &engine::torch::probe())?;
+    let outlets = plan.outlets();
+    let named = |(node, port): &&(usize, Option<&str>)| port.unwrap_or(&plan.nodes[*node].name) == args.input;
+    let Some(&(outlet, _)) = outlets.iter().find(named).or(outlets.first().filter(|_| outlets.len() == 1)) else {
+        let names: Vec<&str> = outlets.iter().map(|(node, port)| port.unwrap_or(&plan.nodes[*node].name)).collect();
+        return Err(Failure::Usage(format!("--input {}: expected one of {}", args.input, names.join(", "))));
+    };
+    let stop = StopToken::new();
+    stop_at_ctrl_c(&stop)?;
+    let resources = args.data.resources(&stop, args.json);
+    let start = Instant::now();
+    let pipeline = Arc::new(Pipeline::new(&plan, outlet, &resources).map_err(|e| failed(&e))?);
+    if let Some(warning) = pipeline.warning() {
+        screen::warning(&warning);
+    }
+    let executor = Threaded::new(plan.workers, stop.clone(), None).map_err(|e| failed(&e))?;
+    let mut batches = executor.start(&pipeline, BatchRange::epochs(0..u64::MAX / pipeline.batches_per_epoch() / 2));
+    let mut next = || batches.next().map_err(|e| failed(&e));
+    drop(next()?);
+    let first_batch = start.elapsed();
+    let (mut rows, mut bytes) = (0, 0);
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs_f64(args.seconds) {
+        let Some(batch) = next()? else { break };
+        rows += batch.rows() as u64;
+        bytes += batch.bytes() as u64;
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let rate = |n: u64| n as f64 / seconds;
+    if args.json {
+        let result = json!({
+            "images_per_second": rate(rows),
+            "bytes_per_second": rate(bytes),
+            "workers": plan.workers,
+            "first_batch_seconds": first_batch.as_secs_f64(),
+            "images": rows,
+            "seconds": seconds,
+            "data": if pipeline.warning().is_some() { "built-in" } else { "files" },
+        });
+        screen::out(result);
+    } else {
+        screen::out(format!(
+            "{} images/s, {:.2} GB/s out, {} workers; first batch after {:.1} ms",
+            screen::count(rate(rows) as u64),
+            rate(bytes) / 1e9,
+            plan.workers,
+            first_batch.as_secs_f64() * 1e3
+        ));
+    }
+    if stop.stopped() { Err(Failure::Interrupted) } else { Ok(()) }
+}

@@ -1,0 +1,95 @@
+//! One file a subcommand; what they share is here and in [`common`] and [`screen`].
+
+mod bench;
+mod common;
+mod operators;
+mod plan;
+mod progress;
+mod run;
+mod schema;
+mod screen;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Why a command ends without success.
+pub(crate) enum Failure {
+    /// The graph, or how the command was called: exit code 2.
+    Usage(String),
+    /// Everything else: exit code 1.
+    Failed(String),
+    /// Ctrl-C: exit code 130, as shells have it.
+    Interrupted,
+}
+
+/// Trains models on data pipelines that are graphs, and shows where the time goes.
+#[derive(Parser)]
+#[command(name = "engine", version, max_term_width = 110, after_help = EXAMPLES, after_long_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  engine run graphs/cifar.json                     train ResNet-9 on CIFAR-10
+  engine run graphs/cifar.json --epochs 3 --inspect   ... shorter, to watch with `inspector`
+  engine plan graphs/cifar.json                    what runs where, and why
+  engine bench graphs/cifar.json                   the data pipeline alone
+  engine operators cutout                          what an operator does
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or wrong graph, 130 interrupted.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train the model of a graph.
+    Run(run::RunArgs),
+    /// Check graphs: every problem, with its line.
+    Validate(validate::ValidateArgs),
+    /// Show stages, devices and queues of a graph, and the reason of each decision.
+    Plan(plan::PlanArgs),
+    /// List the operators, or explain some of them.
+    Operators(operators::OperatorsArgs),
+    /// Print the JSON Schema of graph files, for editors.
+    Schema(schema::SchemaArgs),
+    /// Time the data pipeline of a graph, without its model.
+    Bench(bench::BenchArgs),
+}
+
+/// Reads the arguments, runs the command, and says why it failed.
+pub(crate) fn main() -> ExitCode {
+    quiet_workers();
+    let result = match Cli::parse().command {
+        Command::Run(args) => run::run(args),
+        Command::Validate(args) => validate::validate(args),
+        Command::Plan(args) => plan::plan(args),
+        Command::Operators(args) => operators::operators(args),
+        Command::Schema(args) => schema::schema(args),
+        Command::Bench(args) => bench::bench(args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(message)) => {
+            screen::error(&message);
+            ExitCode::from(2)
+        }
+        Err(Failure::Failed(message)) => {
+            screen::error(&message);
+            ExitCode::from(1)
+        }
+        Err(Failure::Interrupted) => ExitCode::from(130),
+    }
+}
+
+/// A worker's panic becomes an error with its node's name, so that the standard message is one too many.
+fn quiet_workers() {
+    let standard = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let name = std::thread::current().name().unwrap_or_default().to_owned();
+        if !name.starts_with("worker-") {
+            standard(info);
+        }
+    }));
+}

@@ -1,0 +1,224 @@
+//! How a run looks on the screen.
+
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+use engine::data::{Phase, Progress};
+use engine::train::{EpochReport, Observer, RunStart, StepReport, Summary};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+
+use super::screen;
+
+/// Where no bar can be drawn, a line this often says that the run goes on.
+const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// Shows a download.
+pub(crate) fn download(quiet: bool) -> Box<dyn FnMut(Progress) + Send> {
+    let mut bar: Option<(Phase, ProgressBar)> = None;
+    Box::new(move |progress| {
+        if quiet || progress.total == 0 {
+            return;
+        }
+        if bar.as_ref().is_none_or(|(phase, _)| *phase != progress.phase) {
+            if let Some((_, old)) = bar.take() {
+                old.finish_and_clear();
+            }
+            let doing = match progress.phase {
+                Phase::Waiting => "waiting for another download",
+                Phase::Downloading => "downloading CIFAR-10",
+                Phase::Checking => "checking",
+                Phase::Unpacking => "unpacking",
+            };
+            let style = "{msg} {wide_bar:.cyan/dim} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+            let style = ProgressStyle::with_template(style).expect("the template is constant");
+            let new = ProgressBar::new(progress.total).with_style(style).with_message(doing);
+            bar = Some((progress.phase, new));
+        }
+        if let Some((_, bar)) = &bar {
+            bar.set_position(progress.done);
+            if progress.done == progress.total {
+                bar.finish_and_clear();
+            }
+        }
+    })
+}
+
+/// Shows a run to people: a bar on a terminal, and a line an epoch.
+pub(crate) struct Screen {
+    bar: ProgressBar,
+    quiet: bool,
+    last_line: Instant,
+    steps_per_epoch: u64,
+    steps: u64,
+    built_in: bool,
+}
+
+impl Screen {
+    pub(crate) fn new(quiet: bool) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
+        if quiet {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        Self { bar, quiet, last_line: Instant::now(), steps_per_epoch: 1, steps: 1, built_in: false }
+    }
+
+    /// A line that the bar does not overwrite.
+    fn line(&self, text: &str) {
+        if !self.quiet {
+            self.bar.suspend(|| screen::note(text));
+        }
+    }
+
+    /// Removes the bar.
+    pub(crate) fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Accuracy is never called CIFAR-10's where built-in images stood in.
+fn accuracy_words(built_in: bool) -> &'static str {
+    if built_in { "accuracy on BUILT-IN images" } else { "test accuracy" }
+}
+
+impl Observer for Screen {
+    fn start(&mut self, start: &RunStart) {
+        self.built_in = start.warning.is_some();
+        (self.steps, self.steps_per_epoch) = (start.steps, start.steps_per_epoch);
+        let text = format!(
+            "{}: {} parameters on {}, {}; {} epochs of {} steps",
+            start.graph,
+            screen::count(start.parameters),
+            start.device,
+            start.arithmetic.word(),
+            start.epochs,
+            start.steps_per_epoch
+        );
+        self.line(&text);
+        let style = "epoch {msg} {wide_bar:.cyan/dim} {pos}/{len}, {prefix}, {eta} left";
+        self.bar.set_style(ProgressStyle::with_template(style).expect("the template is constant"));
+        self.bar.set_length(start.steps);
+        self.bar.set_message(format!("1/{}", start.epochs));
+        self.bar.set_prefix("first step");
+        self.bar.enable_steady_tick(Duration::from_secs(1));
+    }
+
+    fn step(&mut self, step: &StepReport) {
+        let numbers = format!(
+            "{} img/s, loss {:.3}, lr {:.4}",
+            screen::count(step.images_per_second.round() as u64),
+            step.loss,
+            step.learning_rate
+        );
+        self.bar.set_position(step.step);
+        self.bar.set_message(format!("{}/{}", step.epoch, self.steps.div_ceil(self.steps_per_epoch)));
+        self.bar.set_prefix(numbers.clone());
+        if !std::io::stderr().is_terminal() && self.last_line.elapsed() > LINE_EVERY {
+            self.last_line = Instant::now();
+            self.line(&format!("step {}/{}: {numbers}", step.step, self.steps));
+        }
+    }
+
+    fn evaluation(&mut self, done: u64, of: u64) {
+        self.bar.set_prefix(format!("evaluating, batch {done} of {of}"));
+    }
+
+    fn epoch(&mut self, epoch: &EpochReport) {
+        self.last_line = Instant::now();
+        let accuracy = match epoch.test_accuracy {
+            Some(accuracy) => format!("{} {:.2} %, ", accuracy_words(self.built_in), accuracy * 100.0),
+            None => String::new(),
+        };
+        self.line(&format!(
+            "epoch {:>3}: train loss {:.4}, {accuracy}{:.1} s ({} img/s), evaluation {:.1} s",
+            epoch.epoch,
+            epoch.train_loss,
+            epoch.seconds,
+            screen::count(epoch.images_per_second.round() as u64),
+            epoch.evaluation_seconds
+        ));
+    }
+}
+
+/// The last lines of a run.
+pub(crate) fn summary(summary: &Summary) {
+    let how = if summary.stopped { "stopped" } else { "done" };
+    let accuracy = summary.test_accuracy.map_or("not evaluated".to_owned(), |a| {
+        format!("{} {:.2} %", accuracy_words(summary.warning.is_some()), a * 100.0)
+    });
+    screen::note(&format!(
+        "{how}: {} epochs, {} steps in {}; {accuracy}; {} img/s; the model waited for data {:.2} % of the time",
+        summary.epochs,
+        summary.steps,
+        screen::duration(summary.seconds),
+        screen::count(summary.images_per_second.round() as u64),
+        summary.data_wait * 100.0
+    ));
+    if let Some(warning) = &summary.warning {
+        screen::warning(warning);
+    }
+}
+
+/// Tells a run to programs: one JSON object a line.
+pub(crate) struct Events;
+
+fn number(n: f64) -> Value {
+    // NaN is no JSON.
+    serde_json::Number::from_f64(n).map_or(Value::Null, Value::Number)
+}
+
+impl Observer for Events {
+    fn start(&mut self, start: &RunStart) {
+        screen::out(json!({
+            "event": "start",
+            "graph": start.graph,
+            "epochs": start.epochs,
+            "steps": start.steps,
+            "steps_per_epoch": start.steps_per_epoch,
+            "parameters": start.parameters,
+            "device": start.device,
+            "precision": start.arithmetic.word(),
+            "warning": start.warning,
+        }));
+    }
+
+    fn step(&mut self, step: &StepReport) {
+        screen::out(json!({
+            "event": "step",
+            "epoch": step.epoch,
+            "step": step.step,
+            "train_loss": number(step.loss),
+            "learning_rate": step.learning_rate,
+            "images_per_second": number(step.images_per_second),
+        }));
+    }
+
+    fn epoch(&mut self, epoch: &EpochReport) {
+        screen::out(json!({
+            "event": "epoch",
+            "epoch": epoch.epoch,
+            "step": epoch.step,
+            "train_loss": number(epoch.train_loss),
+            "test_accuracy": epoch.test_accuracy,
+            "images_per_second": number(epoch.images_per_second),
+            "seconds": epoch.seconds,
+            "evaluation_seconds": epoch.evaluation_seconds,
+        }));
+    }
+}
+
+/// The last event of a run.
+pub(crate) fn summary_event(summary: &Summary) {
+    screen::out(json!({
+        "event": "summary",
+        "epoch": summary.epochs,
+        "step": summary.steps,
+        "train_loss": summary.train_loss.map_or(Value::Null, number),
+        "test_accuracy": summary.test_accuracy,
+        "images_per_second": number(summary.images_per_second),
+        "seconds": summary.seconds,
+        "data_wait": number(summary.data_wait),
+        "stopped": summary.stopped,
+        "warning": summary.warning,
+    }));
+}

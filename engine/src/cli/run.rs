@@ -1,0 +1,155 @@
+//! `engine run`
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use engine::execute::{RunError, StopToken, Threaded};
+use engine::plan::{Plan, describe_run};
+use engine::train::{Observer, Precision, RunStart, Session, TrainOptions};
+use telemetry::{DEFAULT_ADDRESS, Ended, Hub, Server};
+
+use super::common::{DataArgs, GraphArgs, PlanOptionArgs, stop_at_ctrl_c};
+use super::{Failure, progress, screen};
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  engine run graphs/cifar.json
+  engine run graphs/cifar.json --epochs 3 --data ~/data
+  engine run graphs/cifar.json --set model.optimizer.lr=0.4 --seed 1
+  engine run graphs/cifar.json --inspect            and `inspector` beside it
+  engine run graphs/cifar.json --json > run.jsonl   for scripts
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or wrong graph, 130 interrupted.")]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    graph: GraphArgs,
+    #[command(flatten)]
+    options: PlanOptionArgs,
+    #[command(flatten)]
+    data: DataArgs,
+
+    /// Epochs to train; the schedule is stretched to fit.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    epochs: Option<u64>,
+
+    /// Stop after so many steps; the schedule is not changed.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    steps: Option<u64>,
+
+    /// Arithmetic of the model, otherwise than the graph says.
+    #[arg(long, value_enum)]
+    precision: Option<PrecisionArg>,
+
+    /// Serve the run to `inspector`, on an address of this machine.
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = DEFAULT_ADDRESS)]
+    inspect: Option<String>,
+
+    /// Print warnings, errors and the summary only.
+    #[arg(long, short)]
+    quiet: bool,
+
+    /// Print one JSON object a line and event on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum PrecisionArg {
+    /// What is fastest on the device.
+    Auto,
+    /// Single precision.
+    Float32,
+    /// bfloat16, weights in float32.
+    Bfloat16,
+    /// float16 with a scaled loss, weights in float32; on a GPU.
+    Float16,
+}
+
+impl From<PrecisionArg> for Precision {
+    fn from(arg: PrecisionArg) -> Self {
+        match arg {
+            PrecisionArg::Auto => Self::Auto,
+            PrecisionArg::Float32 => Self::Float32,
+            PrecisionArg::Bfloat16 => Self::Bfloat16,
+            PrecisionArg::Float16 => Self::Float16,
+        }
+    }
+}
+
+/// When a worker fails, the training step that is under way may still take seconds; the process does not wait for it
+/// longer than this.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+pub(crate) fn run(args: RunArgs) -> Result<(), Failure> {
+    let graph = args.graph.load()?;
+    let machine = engine::torch::probe();
+    let plan = args.options.plan(&graph, &machine)?;
+    let stop = StopToken::new();
+    stop_at_ctrl_c(&stop)?;
+    let resources = args.data.resources(&stop, args.quiet || args.json);
+    let options = TrainOptions { epochs: args.epochs, steps: args.steps, precision: args.precision.map(Into::into) };
+    let mut session = match Session::new(&plan, &machine, &resources, &options) {
+        Ok(session) => session,
+        Err(_) if stop.stopped() => return Err(Failure::Interrupted),
+        Err(error) => return Err(Failure::Failed(error.to_string())),
+    };
+    let start = session.start();
+    if let Some(warning) = &start.warning {
+        screen::warning(warning);
+    }
+    let (hub, server) = match &args.inspect {
+        Some(address) => serve(&plan, &start, address)?,
+        None => (None, None),
+    };
+    let executor =
+        Threaded::new(plan.workers, stop.clone(), hub.clone()).map_err(|e| Failure::Failed(e.to_string()))?;
+    let executor = executor.on_error(fail_soon(hub.clone()));
+    let mut screen_observer = progress::Screen::new(args.quiet || args.json);
+    let observer: &mut dyn Observer = if args.json { &mut progress::Events } else { &mut screen_observer };
+    let result = session.run(&executor, &stop, hub.as_deref(), observer);
+    screen_observer.clear();
+    if let Some(hub) = &hub {
+        hub.end(match &result {
+            Ok(summary) if summary.stopped => Ended::Stopped,
+            Ok(_) => Ended::Finished,
+            Err(error) => Ended::Failed(error.to_string()),
+        });
+    }
+    drop(server);
+    let summary = result.map_err(|e| Failure::Failed(e.to_string()))?;
+    match args.json {
+        true => progress::summary_event(&summary),
+        false => progress::summary(&summary),
+    }
+    if summary.stopped { Err(Failure::Interrupted) } else { Ok(()) }
+}
+
+fn serve(plan: &Plan, start: &RunStart, address: &str) -> Result<(Option<Arc<Hub>>, Option<Server>), Failure> {
+    let description = describe_run(plan, start.epochs, start.steps_per_epoch, start.warning.clone());
+    // The workers, and the training loop.
+    let hub = Arc::new(Hub::new(description, plan.row_bytes(), plan.workers + 1));
+    let server = Server::start(address, Arc::clone(&hub)).map_err(|e| Failure::Failed(e.to_string()))?;
+    screen::note(&format!("inspect with: inspector {}", server.address()));
+    Ok((Some(hub), Some(server)))
+}
+
+/// Ends the process soon after a worker's error, if the training loop does not come back to hear of it.
+fn fail_soon(hub: Option<Arc<Hub>>) -> impl Fn(&RunError) + Send + Sync + 'static {
+    move |error: &RunError| {
+        let (error, hub) = (error.to_string(), hub.clone());
+        let last_words = move || {
+            std::thread::sleep(PATIENCE);
+            if let Some(hub) = &hub {
+                hub.end(Ended::Failed(error.clone()));
+                // Time for the viewers to be told.
+                std::thread::sleep(Duration::from_millis(250));
+            }
+            screen::note("");
+            screen::error(&error);
+            // Not `exit`: that would wait for torch's threads, which are in the middle of a step.
+            engine::torch::exit_now(1);
+        };
+        std::thread::Builder::new().name("last words".into()).spawn(last_words).ok();
+    }
+}

@@ -1,0 +1,63 @@
+//! How well a model does on images that it was not trained on.
+
+use std::sync::Arc;
+
+use tch::{Device, Kind, Tensor, no_grad};
+
+use super::feed::Feed;
+use super::network::Network;
+use super::precision::Arithmetic;
+use super::recipe::TestTimeAugmentation;
+use crate::execute::{BatchRange, Executor, Pipeline, RunError};
+use crate::torch::TorchError;
+
+/// What an evaluation needs beside the model.
+pub(super) struct Evaluator {
+    pub pipeline: Arc<Pipeline>,
+    pub feed: Feed,
+    pub augmentation: TestTimeAugmentation,
+    pub arithmetic: Arithmetic,
+    pub device: Device,
+}
+
+impl Evaluator {
+    /// Share of the images that are classified right; none if it was stopped. `done` is told the batches done and their
+    /// number.
+    pub(super) fn accuracy(
+        &self,
+        network: &Network,
+        executor: &dyn Executor,
+        (image, label): (&str, &str),
+        mut done: impl FnMut(u64, u64),
+    ) -> Result<Option<f64>, RunError> {
+        // Every evaluation sees the same batches: those of epoch 0.
+        let mut batches = executor.start(&self.pipeline, BatchRange::epochs(0..1));
+        let all = self.pipeline.batches_per_epoch();
+        let (mut right, mut rows, mut count) = (0.0, 0, 0);
+        while let Some(batch) = batches.next()? {
+            rows += batch.rows();
+            let (x, y) = self.feed.tensors(batch, image, label)?;
+            right += self.right(network, &x, &y).map_err(RunError::new)?;
+            count += 1;
+            done(count, all);
+        }
+        Ok((count == all && rows > 0).then(|| right / rows as f64))
+    }
+
+    /// How many of a batch are classified right.
+    fn right(&self, network: &Network, x: &Tensor, y: &Tensor) -> Result<f64, TorchError> {
+        no_grad(|| {
+            let logits = |x: &Tensor| -> Result<Tensor, TorchError> {
+                let out = self.arithmetic.run(self.device, || network.forward(x, false))?;
+                Ok(out.f_to_kind(Kind::Float)?)
+            };
+            let mean = match self.augmentation {
+                TestTimeAugmentation::None => logits(x)?,
+                // The width is the last axis: left becomes right.
+                TestTimeAugmentation::Mirror => logits(x)?.f_add(&logits(&x.f_flip([-1])?)?)?.f_mul_scalar(0.5)?,
+            };
+            let hits = mean.f_argmax(1, false)?.f_eq_tensor(y)?;
+            Ok(hits.f_sum(Kind::Int64)?.f_double_value(&[])?)
+        })
+    }
+}

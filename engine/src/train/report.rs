@@ -1,0 +1,96 @@
+//! What a training run tells those who watch it.
+
+use super::precision::Arithmetic;
+
+/// Before the first step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunStart {
+    /// Name of the graph.
+    pub graph: String,
+    /// Epochs to train.
+    pub epochs: u64,
+    /// Steps of an epoch.
+    pub steps_per_epoch: u64,
+    /// Steps to train in all.
+    pub steps: u64,
+    /// Numbers that are trained.
+    pub parameters: u64,
+    /// Where the model is.
+    pub device: String,
+    /// What it computes in.
+    pub arithmetic: Arithmetic,
+    /// What the user must know about the data.
+    pub warning: Option<String>,
+}
+
+/// After a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepReport {
+    /// Epoch, from 1.
+    pub epoch: u64,
+    /// Steps done, over all epochs.
+    pub step: u64,
+    /// Mean loss of the batch.
+    pub loss: f64,
+    /// Learning rate of the step.
+    pub learning_rate: f64,
+    /// Images a second over the last steps.
+    pub images_per_second: f64,
+}
+
+/// After an epoch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EpochReport {
+    /// Epoch, from 1.
+    pub epoch: u64,
+    /// Steps done, over all epochs.
+    pub step: u64,
+    /// Mean loss of its steps.
+    pub train_loss: f64,
+    /// Share of the test images classified right; none if it was not evaluated.
+    pub test_accuracy: Option<f64>,
+    /// Training images a second, evaluation not counted.
+    pub images_per_second: f64,
+    /// Seconds of training, evaluation not counted.
+    pub seconds: f64,
+    /// Seconds of evaluation.
+    pub evaluation_seconds: f64,
+}
+
+/// After the run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// Epochs finished.
+    pub epochs: u64,
+    /// Steps done.
+    pub steps: u64,
+    /// Mean loss of the last epoch, finished or not.
+    pub train_loss: Option<f64>,
+    /// The last evaluation.
+    pub test_accuracy: Option<f64>,
+    /// Training images a second over the whole run, evaluation not counted.
+    pub images_per_second: f64,
+    /// Seconds from the first step's start to the end, evaluation included.
+    pub seconds: f64,
+    /// Share of the training time in which the model waited for data.
+    pub data_wait: f64,
+    /// Whether the user stopped it.
+    pub stopped: bool,
+    /// What the user must know about the data.
+    pub warning: Option<String>,
+}
+
+/// Is told how a run goes. Every method does nothing unless it is written.
+pub trait Observer {
+    /// Before the first step.
+    fn start(&mut self, _: &RunStart) {}
+    /// After each step.
+    fn step(&mut self, _: &StepReport) {}
+    /// After a batch of the evaluation: how many of how many.
+    fn evaluation(&mut self, _done: u64, _of: u64) {}
+    /// After each epoch.
+    fn epoch(&mut self, _: &EpochReport) {}
+}
+
+/// Nobody watches.
+impl Observer for () {}
