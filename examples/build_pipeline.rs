@@ -1,0 +1,162 @@
+//! Builds a graph in Rust, plans it, runs its data pipeline for a few batches, and trains its model for a few steps.
+//!
+//! The graph is that of `graphs/cifar.json` with two changes, so that it needs no data and ends in seconds: its source
+//! is `Shapes`, the built-in images, where the file has `Cifar10`, and its network has an eighth of the channels.
+//!
+//! ```text
+//! cargo run --release -p engine --example build_pipeline
+//! ```
+
+use std::error::Error;
+use std::sync::Arc;
+
+use engine::data::{Split, Where};
+use engine::execute::{BatchRange, Executor as _, Pipeline, StopToken, Threaded};
+use engine::graph::{Graph, GraphBuilder, GraphError, NodeRef};
+use engine::layers::{
+    AdaptiveMaxPool2d, BatchNorm2d, Conv2d, Flatten, LayerSpec, Linear, MaxPool2d, Relu, Residual, Scale,
+};
+use engine::operators::{
+    Cutout, DeviceChoice, Evaluation, FloatType, Normalize, Order, RandomHorizontalFlip, RandomTranslate, Registry,
+    Resources, Shapes, ToDevice, ToTorchImage, Train,
+};
+use engine::plan::{Plan, PlanOptions};
+use engine::train::{
+    CrossEntropy, Observer, PiecewiseLinear, Precision, RunStart, Session, Sgd, StepReport, TestTimeAugmentation,
+    TrainOptions,
+};
+
+const STEPS: u64 = 30;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    // Looks for devices, which must come before any other use of torch.
+    let machine = engine::torch::probe();
+    let graph = cifar_like()?;
+    let plan = Arc::new(Plan::new(&graph, &machine, &PlanOptions::default())?);
+    print!("{plan}");
+
+    let resources = Resources::new(Where::default());
+    let stop = StopToken::new();
+    let workers = Threaded::new(plan.workers, stop.clone(), None)?;
+    run_data(&plan, &resources, &workers)?;
+
+    let options = TrainOptions { steps: Some(STEPS), ..TrainOptions::default() };
+    let mut session = Session::new(&plan, &machine, &resources, &options)?;
+    let summary = session.run(&workers, &stop, None, &mut Print)?;
+    println!("{} steps at {:.0} images/s", summary.steps, summary.images_per_second);
+    Ok(())
+}
+
+/// The graph of `graphs/cifar.json`, but for the two changes.
+fn cifar_like() -> Result<Graph, GraphError> {
+    let mean_colour = vec![125, 122, 113];
+    let mut graph = GraphBuilder::new("cifar_like");
+
+    // In place of `Cifar10`, which has the same parameters.
+    let images = Shapes { batch_size: 512, order: Order::Random, drop_last: true, ..Shapes::default() };
+    let train = graph.source("train", images);
+    let flip = graph.node("flip", RandomHorizontalFlip::default(), &train);
+    let shift = RandomTranslate { padding: 2, fill: mean_colour.clone(), field: "image".into() };
+    let translate = graph.node("translate", shift, &flip);
+    let square = Cutout { crop_size: 8, fill: mean_colour, field: "image".into() };
+    let cutout = graph.node("cutout", square, &translate);
+    let train = to_tensors(&mut graph, "", &cutout);
+
+    let test = graph.source("test", Shapes { split: Split::Test, batch_size: 1000, ..Shapes::default() });
+    let test = to_tensors(&mut graph, "test_", &test);
+
+    graph.node("model", recipe(), [("train", &train), ("test", &test)]);
+    graph.build(&Registry::builtin())
+}
+
+/// The nodes that both inputs of the model have in common: to its device, in its layout, normalised.
+fn to_tensors(graph: &mut GraphBuilder, prefix: &str, input: &NodeRef) -> NodeRef {
+    let moved = graph.node(&format!("{prefix}to_gpu"), ToDevice::default(), input);
+    let turned = graph.node(&format!("{prefix}to_torch"), ToTorchImage::default(), moved);
+    let normalize = Normalize {
+        mean: vec![125.307, 122.961, 113.8575],
+        std: vec![51.5865, 50.847, 51.255],
+        dtype: FloatType::Float32,
+        field: "image".into(),
+    };
+    graph.node(&format!("{prefix}normalize"), normalize, turned)
+}
+
+/// Model and recipe.
+fn recipe() -> Train {
+    Train {
+        layers: resnet9(8),
+        optimizer: Sgd { lr: 0.5, momentum: 0.9, weight_decay: 5e-4, nesterov: false }.into(),
+        schedule: PiecewiseLinear { points: vec![[0.0, 0.0], [5.0, 1.0], [24.0, 0.0]] }.into(),
+        loss: CrossEntropy { label_smoothing: 0.1 }.into(),
+        epochs: 24,
+        precision: Precision::Auto,
+        device: DeviceChoice::Auto,
+        channels_last: true,
+        evaluation: Evaluation { test_time_augmentation: TestTimeAugmentation::Mirror, ..Evaluation::default() },
+    }
+}
+
+/// ResNet-9 with `width` channels after its first layer; the file has 64.
+fn resnet9(width: usize) -> Vec<LayerSpec> {
+    [
+        conv(width, 3, 1, 1),
+        conv(2 * width, 5, 2, 2),
+        residual(2 * width),
+        conv(4 * width, 3, 1, 1),
+        vec![MaxPool2d { kernel_size: 2, stride: None, padding: 0 }.into()],
+        residual(4 * width),
+        conv(2 * width, 3, 1, 0),
+        vec![
+            AdaptiveMaxPool2d::default().into(),
+            Flatten {}.into(),
+            Linear { out_features: 10, bias: false, in_features: None }.into(),
+            Scale { factor: 0.2 }.into(),
+        ],
+    ]
+    .concat()
+}
+
+/// Convolution, batch normalisation, ReLU.
+fn conv(out_channels: usize, kernel_size: usize, stride: usize, padding: usize) -> Vec<LayerSpec> {
+    let conv = Conv2d { out_channels, kernel_size, stride, padding, bias: false, in_channels: None };
+    vec![conv.into(), BatchNorm2d::default().into(), Relu {}.into()]
+}
+
+/// Two convolutions around which the input is added to their result.
+fn residual(channels: usize) -> Vec<LayerSpec> {
+    vec![Residual { layers: [conv(channels, 3, 1, 1), conv(channels, 3, 1, 1)].concat() }.into()]
+}
+
+/// Takes a few batches of what the model would be trained on.
+fn run_data(plan: &Arc<Plan>, resources: &Resources, workers: &Threaded) -> Result<(), Box<dyn Error>> {
+    let outlets = plan.outlets();
+    let (outlet, _) =
+        outlets.iter().find(|(_, port)| *port == Some("train")).ok_or("the model has no training data")?;
+    let pipeline = Arc::new(Pipeline::new(plan, *outlet, resources)?);
+    let mut batches = workers.start(&pipeline, BatchRange::epochs(0..1));
+    println!("\nbatches");
+    for _ in 0..3 {
+        let Some(batch) = batches.next()? else { break };
+        println!("  {}: {} rows, samples {:?} …", batch.id().words(), batch.rows(), &batch.samples()[..4]);
+        for field in batch.fields() {
+            println!("    {field}");
+        }
+    }
+    Ok(())
+}
+
+/// Prints every tenth step.
+struct Print;
+
+impl Observer for Print {
+    fn start(&mut self, start: &RunStart) {
+        println!("\ntraining: {} parameters on {}, {}", start.parameters, start.device, start.arithmetic.word());
+    }
+
+    fn step(&mut self, step: &StepReport) {
+        if step.step % 10 == 0 {
+            println!("  step {}: loss {:.3}, learning rate {:.4}", step.step, step.loss, step.learning_rate);
+        }
+    }
+}

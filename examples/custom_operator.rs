@@ -1,0 +1,162 @@
+//! An operator of one's own, used beside those of the engine: `random_invert`, which makes the negative of some images,
+//! as torchvision's RandomInvert does.
+//!
+//! It is registered, and a graph that uses it is validated, planned and run like any other: its node is fused with its
+//! neighbours, and both executors give the same bytes.
+//!
+//! ```text
+//! cargo run --release -p engine --example custom_operator
+//! ```
+
+use std::error::Error;
+use std::sync::Arc;
+
+use engine::batch::{Batch, DType, Rows};
+use engine::data::Where;
+use engine::execute::{BatchRange, Executor, Inline, Pipeline, RunError, StopToken, Threaded};
+use engine::graph::{Graph, GraphFile};
+use engine::operators::{
+    Kernel, Map, Operator, OperatorError, OperatorParams, PortSchemas, Registry, Resources, Role, Signature, Site,
+    Write, WriteMode,
+};
+use engine::params::{Fault, Param, ParamSet, ParamType};
+use engine::plan::{Pass, Plan, PlanOptions};
+use serde_json::{Map as JsonMap, Value, json};
+
+/// First: the parameters. A graph file is checked against `PARAMS`, which the JSON Schema shows as well.
+#[derive(Clone)]
+struct RandomInvert {
+    prob: f64,
+    field: String,
+}
+
+impl ParamSet for RandomInvert {
+    const DOCS: &'static str = "Makes the negative of each image with probability `prob`.";
+    const PARAMS: &'static [Param] = &[
+        Param {
+            name: "prob",
+            docs: "Probability that an image becomes its negative.",
+            kind: f64::kind,
+            default: Some(|| json!(0.5)),
+            bounds: Some((0.0, 1.0)),
+        },
+        Param {
+            name: "field",
+            docs: "Field to work on: uint8.",
+            kind: String::kind,
+            default: Some(|| json!("image")),
+            bounds: None,
+        },
+    ];
+
+    fn from_json(map: &JsonMap<String, Value>) -> Option<Self> {
+        Some(Self {
+            prob: map.get("prob").map_or(Some(0.5), f64::from_json)?,
+            field: map.get("field").map_or(Some("image".to_owned()), String::from_json)?,
+        })
+    }
+
+    fn to_json(&self) -> JsonMap<String, Value> {
+        JsonMap::from_iter([("prob".into(), json!(self.prob)), ("field".into(), json!(self.field))])
+    }
+}
+
+/// With this, `GraphBuilder` takes the parameters too.
+impl OperatorParams for RandomInvert {
+    fn operator_name(&self) -> &'static str {
+        RandomInvertOperator::NAME
+    }
+}
+
+/// Second: what a node of this kind reads and writes, and what does its work.
+struct RandomInvertOperator;
+
+impl Operator for RandomInvertOperator {
+    type Params = RandomInvert;
+    const NAME: &'static str = "random_invert";
+    const ROLE: Role = Role::Map;
+
+    fn signature(&self, params: &RandomInvert, inputs: &PortSchemas) -> Result<Signature, Fault> {
+        let field = inputs.field("field", &params.field)?;
+        if field.dtype != DType::Uint8 {
+            return Err(Fault {
+                path: "/input".into(),
+                at_key: false,
+                message: format!("field `{}` does not fit", field.name),
+                expected: Some("a field of uint8".into()),
+                given: Some(field.to_string()),
+                hint: Some("put this node before `normalize` and `convert`".into()),
+            });
+        }
+        Ok(Signature {
+            reads: vec![params.field.clone()],
+            writes: vec![Write { field: field.clone(), mode: WriteMode::Update }],
+            random: true,
+            ..Signature::default()
+        })
+    }
+
+    fn kernel(&self, params: &RandomInvert, site: &Site<'_>) -> Result<Kernel, OperatorError> {
+        let field = site.input.field(&params.field).expect("the signature found it");
+        Ok(Kernel::Map(Box::new(Invert { params: params.clone(), row_bytes: field.row_bytes() })))
+    }
+}
+
+/// Third: the work, on any range of rows.
+struct Invert {
+    params: RandomInvert,
+    row_bytes: usize,
+}
+
+impl Map for Invert {
+    fn apply(&self, rows: &mut Rows<'_>) -> Result<(), OperatorError> {
+        // What is drawn for a row follows from the seed, the node, the epoch and the sample: not from the chunk.
+        let draws = rows.draws();
+        for (row, values) in rows.write::<u8>(&self.params.field).chunks_exact_mut(self.row_bytes).enumerate() {
+            if draws.row(row).unit() < self.params.prob {
+                values.iter_mut().for_each(|value| *value = 255 - *value);
+            }
+        }
+        Ok(())
+    }
+}
+
+const GRAPH: &str = r#"{
+  "name": "inverted",
+  "nodes": {
+    "images": { "op": "shapes", "batch_size": 256, "order": "random" },
+    "flip": { "op": "random_horizontal_flip", "input": "images" },
+    "invert": { "op": "random_invert", "input": "flip", "prob": 0.3 },
+    "normalize": { "op": "normalize", "input": "invert", "mean": [127.5], "std": [64] }
+  }
+}"#;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let machine = engine::torch::probe();
+    let mut registry = Registry::builtin();
+    registry.register(&RandomInvertOperator);
+    let file = GraphFile::parse(GRAPH, "the example's graph")?;
+    let graph = Graph::validate_file(&file, &registry)?;
+    let plan = Arc::new(Plan::new(&graph, &machine, &PlanOptions::default())?);
+    for decision in plan.decisions.iter().filter(|d| d.pass == Pass::Fuse) {
+        println!("{}", decision.text);
+    }
+    assert_eq!(plan.stages.len(), 1, "all four nodes are one stage");
+
+    let resources = Resources::new(Where::default());
+    let (outlet, _) = plan.outlets()[0];
+    let pipeline = Arc::new(Pipeline::new(&plan, outlet, &resources)?);
+    let reference = first_batch(&Inline::default(), &pipeline)?.ok_or("the reference gave no batch")?;
+    let threaded = Threaded::new(plan.workers, StopToken::new(), None)?;
+    let batch = first_batch(&threaded, &pipeline)?.ok_or("the workers gave no batch")?;
+    for field in batch.fields() {
+        let bytes = |batch: &Batch| batch.column(&field.name).map(|(_, bytes)| bytes.to_vec());
+        assert_eq!(bytes(&batch), bytes(&reference), "{field}");
+        println!("{field}: {} rows, the same bytes from both executors", batch.rows());
+    }
+    Ok(())
+}
+
+fn first_batch(executor: &dyn Executor, pipeline: &Arc<Pipeline>) -> Result<Option<Batch>, RunError> {
+    executor.start(pipeline, BatchRange::epochs(0..1)).next()
+}

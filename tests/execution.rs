@@ -1,0 +1,188 @@
+//! The same bits, whoever computes them.
+
+use std::sync::Arc;
+
+use engine::batch::BatchId;
+use engine::execute::{BatchRange, Executor, Inline, Pipeline, StopToken, Threaded};
+use engine::plan::{Plan, PlanOptions};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::harness::{plan, resources, within};
+
+/// A batch's samples and the bytes of its fields.
+type Bytes = (BatchId, Vec<u64>, Vec<(String, Vec<u8>)>);
+
+/// The first batches of each outlet.
+fn batches(plan: &Arc<Plan>, executor: &dyn Executor, range: BatchRange, count: usize) -> Vec<Bytes> {
+    let mut all = Vec::new();
+    for (outlet, _) in plan.outlets() {
+        let pipeline = Arc::new(Pipeline::new(plan, outlet, &resources()).unwrap());
+        let mut stream = executor.start(&pipeline, range);
+        for _ in 0..count {
+            let Some(batch) = stream.next().unwrap() else { break };
+            let columns = batch.fields().map(|f| (f.to_string(), batch.column(&f.name).unwrap().1.to_vec()));
+            all.push((batch.id(), batch.samples().to_vec(), columns.collect()));
+        }
+    }
+    all
+}
+
+fn threaded(workers: usize) -> Threaded {
+    Threaded::new(workers, StopToken::new(), None).unwrap()
+}
+
+/// A node that works on images of bytes, height × width × channels.
+fn augmentation() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        (0.0..=1.0).prop_map(|p| json!({ "op": "random_horizontal_flip", "flip_prob": p })),
+        (0_u32..40, any::<[u8; 3]>())
+            .prop_map(|(padding, fill)| json!({ "op": "random_translate", "padding": padding, "fill": fill })),
+        (0_u32..=32, any::<u8>()).prop_map(|(size, fill)| json!({ "op": "cutout", "crop_size": size, "fill": [fill] })),
+        Just(json!({ "op": "to_device", "device": "cpu" })),
+    ]
+}
+
+/// What ends a branch: other types and layouts.
+fn ending() -> impl Strategy<Value = Vec<Value>> {
+    let dtype = prop_oneof![Just("float32"), Just("float16"), Just("bfloat16")];
+    let turn = any::<bool>().prop_map(|last| json!({ "op": "to_torch_image", "channels_last": last }));
+    let normal = dtype.prop_map(|d| json!({ "op": "normalize", "mean": [120.5, 110, 100], "std": [50], "dtype": d }));
+    prop_oneof![
+        Just(vec![]),
+        turn.clone().prop_map(|t| vec![t]),
+        (turn.clone(), normal.clone()).prop_map(|(t, n)| vec![t, n]),
+        (normal, turn).prop_map(|(n, t)| vec![n, t]),
+        Just(vec![json!({ "op": "convert", "dtype": "int64" }), json!({ "op": "convert", "dtype": "float32" })]),
+    ]
+}
+
+/// A source, a trunk, and one to three branches, of which the first two may be joined by their labels.
+fn graphs() -> impl Strategy<Value = Value> {
+    let branch = (prop::collection::vec(augmentation(), 0..4), ending());
+    let source = (1_usize..40, any::<bool>(), any::<u64>());
+    let branches = prop::collection::vec(branch, 1..4);
+    (source, prop::collection::vec(augmentation(), 0..4), branches, any::<bool>()).prop_map(
+        |((batch_size, random, seed), trunk, branches, join)| {
+            let order = if random { "random" } else { "sequential" };
+            let mut nodes = serde_json::Map::new();
+            nodes.insert("source".into(), json!({ "op": "shapes", "batch_size": batch_size, "order": order }));
+            let mut last = "source".to_owned();
+            let add = |nodes: &mut serde_json::Map<String, Value>, mut node: Value, input: Value| {
+                let name = format!("n{}", nodes.len());
+                node["input"] = input;
+                nodes.insert(name.clone(), node);
+                name
+            };
+            for node in trunk {
+                last = add(&mut nodes, node, last.into());
+            }
+            for (maps, ending) in branches {
+                let mut at = last.clone();
+                for node in maps.into_iter().chain(ending) {
+                    at = add(&mut nodes, node, at.into());
+                }
+                if join {
+                    let labels = json!({ "op": "convert", "field": "label", "dtype": "float32" });
+                    let labels = add(&mut nodes, labels, last.clone().into());
+                    let both = json!({ "op": "convert", "field": "label", "dtype": "float16" });
+                    add(&mut nodes, both, json!([at, labels]));
+                }
+            }
+            json!({ "name": "random", "seed": seed >> 12, "nodes": nodes })
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_executor_gives_the_same_bits(
+        graph in graphs(),
+        workers in 1_usize..5,
+        chunk in 1_usize..50,
+        prefetch in 1_usize..5,
+        epoch in 0_u64..3,
+        index in 0_u64..5,
+    ) {
+        within(60, move || {
+            let range = BatchRange { start: BatchId { epoch, index }, end_epoch: epoch + 2 };
+            let reference = batches(&plan(&graph, &PlanOptions::default()), &Inline::default(), range, 3);
+            for unfused in [false, true] {
+                let options = PlanOptions {
+                    rows_per_chunk: Some(chunk), prefetch_depth: Some(prefetch), unfused, ..PlanOptions::default()
+                };
+                let other = batches(&plan(&graph, &options), &threaded(workers), range, 3);
+                assert!(reference == other, "unfused: {unfused}, of {graph:#}");
+            }
+        });
+    }
+}
+
+fn small(order: &str, drop_last: bool) -> Value {
+    json!({
+        "name": "small",
+        "nodes": {
+            "test": { "op": "shapes", "split": "test", "batch_size": 3_000, "order": order, "drop_last": drop_last },
+            "cut": { "op": "cutout", "crop_size": 8, "input": "test" }
+        }
+    })
+}
+
+#[test]
+fn an_epoch_has_every_sample_once_and_epochs_differ() {
+    within(60, || {
+        let plan = plan(&small("random", false), &PlanOptions::default());
+        let all = batches(&plan, &threaded(2), BatchRange::epochs(0..2), 100);
+        assert_eq!(all.iter().map(|(_, s, _)| s.len()).collect::<Vec<_>>(), [3000, 3000, 3000, 1000].repeat(2));
+        let epoch = |e: usize| all[e * 4..e * 4 + 4].iter().flat_map(|(_, s, _)| s.clone()).collect::<Vec<u64>>();
+        let (first, second) = (epoch(0), epoch(1));
+        assert_ne!(first, second);
+        for mut samples in [first, second] {
+            samples.sort_unstable();
+            assert_eq!(samples, (0..10_000).collect::<Vec<u64>>());
+        }
+    });
+}
+
+#[test]
+fn drop_last_leaves_out_what_is_not_full() {
+    within(60, || {
+        let plan = plan(&small("sequential", true), &PlanOptions::default());
+        let all = batches(&plan, &threaded(2), BatchRange::epochs(0..1), 100);
+        assert_eq!(all.iter().map(|(id, ..)| id.index).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(all[2].1, (6_000..9_000).collect::<Vec<u64>>());
+    });
+}
+
+#[test]
+fn a_run_that_starts_in_the_middle_goes_on_with_the_same_batches() {
+    within(60, || {
+        let plan = plan(&small("random", false), &PlanOptions::default());
+        let whole = batches(&plan, &threaded(2), BatchRange::epochs(0..2), 100);
+        let rest = BatchRange { start: BatchId { epoch: 0, index: 3 }, end_epoch: 2 };
+        assert!(whole[3..] == batches(&plan, &threaded(1), rest, 100)[..]);
+    });
+}
+
+#[test]
+fn cutout_covers_its_square_and_nothing_else() {
+    within(60, || {
+        let options = PlanOptions::default();
+        let cut = batches(&plan(&small("random", false), &options), &threaded(2), BatchRange::epochs(0..1), 1);
+        let mut plain = small("random", false);
+        plain["nodes"]["cut"] = json!({ "op": "random_horizontal_flip", "flip_prob": 0, "input": "test" });
+        let plain = batches(&plan(&plain, &options), &threaded(2), BatchRange::epochs(0..1), 1);
+        let image = |b: &[Bytes], row: usize| b[0].2[0].1[row * 3072..(row + 1) * 3072].to_vec();
+        for row in 0..100 {
+            let (cut, plain) = (image(&cut, row), image(&plain, row));
+            let changed: Vec<usize> = (0..1024).filter(|p| cut[p * 3..p * 3 + 3] != plain[p * 3..p * 3 + 3]).collect();
+            let (ys, xs) = (changed.iter().map(|p| p / 32), changed.iter().map(|p| p % 32));
+            let span = |v: Vec<usize>| v.iter().max().unwrap() - v.iter().min().unwrap() + 1;
+            assert!(span(ys.collect()) <= 8 && span(xs.collect()) <= 8);
+            let black = (0..1024).filter(|p| cut[p * 3..p * 3 + 3] == [0, 0, 0]).count();
+            assert!(black >= 64, "{black} pixels are covered");
+        }
+    });
+}

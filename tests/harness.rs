@@ -1,0 +1,54 @@
+//! What several modules need.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use engine::data::{Archive, Fallback, Where};
+use engine::graph::{Graph, GraphFile};
+use engine::operators::{Registry, Resources};
+use engine::plan::{Machine, Plan, PlanOptions};
+
+/// A machine that plans are made for, whatever the one that tests run on.
+pub const MACHINE: Machine = Machine { cores: 2, cuda_devices: 0, bfloat16: true };
+
+/// The repository.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Ends the test with a failure if the body takes longer.
+pub fn within<T: Send + 'static>(seconds: u64, body: impl FnOnce() -> T + Send + 'static) -> T {
+    let (sender, receiver) = sync_channel(1);
+    let thread = std::thread::Builder::new().name("limited".into()).spawn(move || sender.send(body())).unwrap();
+    match receiver.recv_timeout(Duration::from_secs(seconds)) {
+        Ok(value) => value,
+        Err(std::sync::mpsc::RecvTimeoutError::Timeout) => panic!("still running after {seconds} s"),
+        Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
+            std::panic::resume_unwind(thread.join().expect_err("it ended without a value, so it panicked"))
+        }
+    }
+}
+
+/// Resources that never touch the network.
+pub fn resources() -> Resources {
+    Resources::new(Where {
+        data_dir: Some(PathBuf::from("/nonexistent")),
+        env_dir: None,
+        cache_dir: None,
+        fallback: Fallback::Never,
+        archive: Archive::default(),
+    })
+}
+
+/// A valid graph from JSON.
+pub fn graph(json: &serde_json::Value) -> Graph {
+    let file = GraphFile::parse(&json.to_string(), "test").unwrap_or_else(|e| panic!("{e}"));
+    Graph::validate_file(&file, &Registry::builtin()).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// A plan from JSON.
+pub fn plan(json: &serde_json::Value, options: &PlanOptions) -> Arc<Plan> {
+    Arc::new(Plan::new(&graph(json), &MACHINE, options).unwrap_or_else(|e| panic!("{e}")))
+}

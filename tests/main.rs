@@ -1,0 +1,31 @@
+//! Integration tests of the whole: one binary, so that libtorch is linked once. An index:
+
+/// Temporary folders, tiny data, time limits.
+mod harness;
+
+/// Every graph file validates; every invalid one gives its exact message; the schema is current.
+mod graphs;
+
+/// Plans as text; a graph of ten thousand nodes.
+mod plans;
+
+/// Inline equals threaded, fused equals unfused, over random graphs.
+mod execution;
+
+/// Errors, panics, early ends and slow consumers end a pipeline in bounded time.
+mod shutdown;
+
+/// Training: the loss falls, the same seed gives the same weights, any number of workers.
+mod training;
+
+/// The GPU's versions of operators, run on the CPU, against the CPU's.
+mod device;
+
+/// The real program: output, exit codes, Ctrl-C.
+mod cli;
+
+/// A run served to a viewer over a socket.
+mod inspect;
+
+/// Who imports whom, and the documentation that must be complete.
+mod architecture;
