@@ -1,13 +1,14 @@
 //! Builds a graph in Rust, plans it, runs its data pipeline for a few batches, and trains its model for a few steps.
 //!
-//! The graph is that of `graphs/cifar.json` with two changes, so that it needs no data and ends in seconds: its source
-//! is `Shapes`, the built-in images, where the file has `Cifar10`, and its network has an eighth of the channels.
+//! The graph is that of `graphs/cifar.json`, but its network has an eighth of the channels, so that it ends in seconds.
+//! Without a folder of CIFAR-10 the built-in images of `Shapes` take its place.
 //!
 //! ```text
-//! cargo run --release -p engine --example build_pipeline
+//! cargo run --release -p engine --example build_pipeline [-- FOLDER]
 //! ```
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use engine::data::{Split, Where};
@@ -17,8 +18,8 @@ use engine::layers::{
     AdaptiveMaxPool2d, BatchNorm2d, Conv2d, Flatten, LayerSpec, Linear, MaxPool2d, Relu, Residual, Scale,
 };
 use engine::operators::{
-    Cutout, DeviceChoice, Evaluation, FloatType, Normalize, Order, RandomHorizontalFlip, RandomTranslate, Registry,
-    Resources, Shapes, ToDevice, ToTorchImage, Train,
+    Cifar10, Cutout, DeviceChoice, Evaluation, FloatType, Normalize, Order, RandomHorizontalFlip, RandomTranslate,
+    Registry, Resources, Shapes, ToDevice, ToTorchImage, Train,
 };
 use engine::plan::{Plan, PlanOptions};
 use engine::train::{
@@ -31,30 +32,33 @@ const STEPS: u64 = 30;
 fn main() -> Result<(), Box<dyn Error>> {
     // Looks for devices, which must come before any other use of torch.
     let machine = engine::torch::probe();
-    let graph = cifar_like()?;
+    let folder = std::env::args_os().nth(1).map(PathBuf::from);
+    let graph = cifar(folder.is_some())?;
     let plan = Arc::new(Plan::new(&graph, &machine, &PlanOptions::default())?);
     print!("{plan}");
 
-    let resources = Resources::new(Where::default());
-    let stop = StopToken::new();
-    let workers = Threaded::new(plan.workers, stop.clone(), None)?;
+    let resources = Resources::new(Where { data_dir: folder, ..Where::default() });
+    let workers = Threaded::new(plan.workers, StopToken::new(), None)?;
     run_data(&plan, &resources, &workers)?;
 
     let options = TrainOptions { steps: Some(STEPS), ..TrainOptions::default() };
     let mut session = Session::new(&plan, &machine, &resources, &options)?;
-    let summary = session.run(&workers, &stop, None, &mut Print)?;
+    let summary = session.run(&workers, None, &mut Print)?;
     println!("{} steps at {:.0} images/s", summary.steps, summary.images_per_second);
     Ok(())
 }
 
-/// The graph of `graphs/cifar.json`, but for the two changes.
-fn cifar_like() -> Result<Graph, GraphError> {
+/// The graph of `graphs/cifar.json`, on CIFAR-10 or on the built-in images.
+fn cifar(with_data: bool) -> Result<Graph, GraphError> {
     let mean_colour = vec![125, 122, 113];
-    let mut graph = GraphBuilder::new("cifar_like");
+    let mut graph = GraphBuilder::new("cifar");
+    let mut source = |name: &str, split, batch_size, order, drop_last| match with_data {
+        true => graph.source(name, Cifar10 { split, batch_size, order, drop_last }),
+        false => graph.source(name, Shapes { split, batch_size, order, drop_last }),
+    };
+    let train = source("train", Split::Train, 512, Order::Random, true);
+    let test = source("test", Split::Test, 1000, Order::Sequential, false);
 
-    // In place of `Cifar10`, which has the same parameters.
-    let images = Shapes { batch_size: 512, order: Order::Random, drop_last: true, ..Shapes::default() };
-    let train = graph.source("train", images);
     let flip = graph.node("flip", RandomHorizontalFlip::default(), &train);
     let shift = RandomTranslate { padding: 2, fill: mean_colour.clone(), field: "image".into() };
     let translate = graph.node("translate", shift, &flip);
@@ -62,7 +66,6 @@ fn cifar_like() -> Result<Graph, GraphError> {
     let cutout = graph.node("cutout", square, &translate);
     let train = to_tensors(&mut graph, "", &cutout);
 
-    let test = graph.source("test", Shapes { split: Split::Test, batch_size: 1000, ..Shapes::default() });
     let test = to_tensors(&mut graph, "test_", &test);
 
     graph.node("model", recipe(), [("train", &train), ("test", &test)]);
@@ -130,10 +133,8 @@ fn residual(channels: usize) -> Vec<LayerSpec> {
 
 /// Takes a few batches of what the model would be trained on.
 fn run_data(plan: &Arc<Plan>, resources: &Resources, workers: &Threaded) -> Result<(), Box<dyn Error>> {
-    let outlets = plan.outlets();
-    let (outlet, _) =
-        outlets.iter().find(|(_, port)| *port == Some("train")).ok_or("the model has no training data")?;
-    let pipeline = Arc::new(Pipeline::new(plan, *outlet, resources)?);
+    let outlet = plan.outlet("train").ok_or("the model has no training data")?;
+    let pipeline = Arc::new(Pipeline::new(plan, outlet, resources)?);
     let mut batches = workers.start(&pipeline, BatchRange::epochs(0..1));
     println!("\nbatches");
     for _ in 0..3 {

@@ -79,7 +79,7 @@ fn weights(session: &Session) -> Vec<(String, Vec<f32>)> {
 
 fn run(session: &mut Session, executor: &dyn Executor) -> (Summary, Record) {
     let mut record = Record::default();
-    let summary = session.run(executor, &StopToken::new(), None, &mut record).unwrap();
+    let summary = session.run(executor, None, &mut record).unwrap();
     (summary, record)
 }
 
@@ -144,7 +144,7 @@ fn an_epoch_is_evaluated_and_a_stop_ends_it() {
         let stop = StopToken::new();
         stop.stop();
         let executor = Threaded::new(2, stop.clone(), None).unwrap();
-        let stopped = session.run(&executor, &stop, None, &mut ()).unwrap();
+        let stopped = session.run(&executor, None, &mut ()).unwrap();
         assert!(stopped.stopped && stopped.steps == 0);
     });
 }
@@ -160,7 +160,7 @@ fn a_panic_in_the_data_ends_training_with_its_name() {
         let plan = plan(&graph, &PlanOptions::default());
         let executor = Threaded::new(2, StopToken::new(), None).unwrap();
         let mut session = session(&plan, &TrainOptions::default());
-        let error = session.run(&executor, &StopToken::new(), None, &mut ()).unwrap_err();
+        let error = session.run(&executor, None, &mut ()).unwrap_err();
         assert!(error.to_string().starts_with("node `bad`: the operator panicked"), "{error}");
     });
 }

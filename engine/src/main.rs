@@ -5,7 +5,5 @@ mod cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Before anything calls torch.
-    engine::torch::init();
     cli::main()
 }

@@ -82,6 +82,12 @@ impl Batch {
         Some((field, &self.slot().buffers[*buffer].bytes()[..self.rows() * field.row_bytes()]))
     }
 
+    /// A column's values, row after row; none if there is no such field or its elements are of another size.
+    pub fn values<T: bytemuck::Pod>(&self, name: &str) -> Option<&[T]> {
+        let (field, bytes) = self.column(name)?;
+        (field.dtype.bytes() == size_of::<T>()).then(|| bytemuck::cast_slice(bytes))
+    }
+
     /// Bytes of all columns.
     pub fn bytes(&self) -> usize {
         self.fields().map(|f| f.row_bytes() * self.rows()).sum()

@@ -22,9 +22,9 @@ pub(crate) struct BenchArgs {
     #[command(flatten)]
     data: DataArgs,
 
-    /// Which batches: the model's input of this name; in a graph without a model, the node of this name.
-    #[arg(long, default_value = "train", value_name = "INPUT")]
-    input: String,
+    /// Which batches: the model's input of this name (`train` unless given); without a model, the node of this name.
+    #[arg(long, value_name = "INPUT")]
+    input: Option<String>,
 
     /// How long to measure.
     #[arg(long, default_value_t = 5.0)]
@@ -43,10 +43,11 @@ pub(crate) fn bench(args: BenchArgs) -> Result<(), Failure> {
     let graph = args.graph.load()?;
     let plan = args.options.plan(&graph, &engine::torch::probe())?;
     let outlets = plan.outlets();
-    let named = |(node, port): &&(usize, Option<&str>)| port.unwrap_or(&plan.nodes[*node].name) == args.input;
-    let Some(&(outlet, _)) = outlets.iter().find(named).or(outlets.first().filter(|_| outlets.len() == 1)) else {
-        let names: Vec<&str> = outlets.iter().map(|(node, port)| port.unwrap_or(&plan.nodes[*node].name)).collect();
-        return Err(Failure::Usage(format!("--input {}: expected one of {}", args.input, names.join(", "))));
+    let names: Vec<&str> = outlets.iter().map(|(node, port)| port.unwrap_or(&plan.nodes[*node].name)).collect();
+    // Unless told otherwise what is trained on, or the only one there is.
+    let wanted = args.input.as_deref().unwrap_or(if names.contains(&"train") { "train" } else { names[0] });
+    let Some(outlet) = plan.outlet(wanted) else {
+        return Err(Failure::Usage(format!("--input {wanted}: expected one of {}", names.join(", "))));
     };
     let stop = StopToken::new();
     stop_at_ctrl_c(&stop)?;
@@ -78,7 +79,7 @@ pub(crate) fn bench(args: BenchArgs) -> Result<(), Failure> {
             "first_batch_seconds": first_batch.as_secs_f64(),
             "images": rows,
             "seconds": seconds,
-            "data": if pipeline.warning().is_some() { "built-in" } else { "files" },
+            "warning": pipeline.warning(),
         });
         screen::out(result);
     } else {

@@ -46,7 +46,10 @@ impl GraphArgs {
         if let Some(seed) = self.seed {
             file.spec.seed = seed;
         }
-        Graph::validate_file(&file, &Registry::builtin()).map_err(|e| wrong(&e))
+        Graph::validate_file(&file, &Registry::builtin()).map_err(|e| match &self.set[..] {
+            [] => wrong(&e),
+            changes => Failure::Usage(format!("{e}\n\nThe graph was changed by --set {}.", changes.join(" --set "))),
+        })
     }
 }
 

@@ -16,8 +16,12 @@ pub(crate) struct OperatorsArgs {
 pub(crate) fn operators(args: OperatorsArgs) -> Result<(), Failure> {
     let registry = Registry::builtin();
     if args.names.is_empty() {
-        let titles =
-            [(Role::Source, "sources"), (Role::Map, "rows"), (Role::Transfer, "transfers"), (Role::Model, "models")];
+        let titles = [
+            (Role::Source, "sources"),
+            (Role::Map, "augmentations and conversions"),
+            (Role::Transfer, "transfers"),
+            (Role::Model, "models"),
+        ];
         for (role, title) in titles {
             screen::out(format!("{title}:"));
             for operator in registry.operators().iter().filter(|o| o.role() == role) {

@@ -86,13 +86,13 @@ impl Observer for Screen {
         self.built_in = start.warning.is_some();
         (self.steps, self.steps_per_epoch) = (start.steps, start.steps_per_epoch);
         let text = format!(
-            "{}: {} parameters on {}, {}; {} epochs of {} steps",
+            "{}: {} on {}, {}; {} of {}",
             start.graph,
-            screen::count(start.parameters),
+            screen::plural(start.parameters, "parameter"),
             start.device,
             start.arithmetic.word(),
-            start.epochs,
-            start.steps_per_epoch
+            screen::plural(start.epochs, "epoch"),
+            screen::plural(start.steps_per_epoch, "step")
         );
         self.line(&text);
         let style = "epoch {msg} {wide_bar:.cyan/dim} {pos}/{len}, {prefix}, {eta} left";
@@ -147,9 +147,9 @@ pub(crate) fn summary(summary: &Summary) {
         format!("{} {:.2} %", accuracy_words(summary.warning.is_some()), a * 100.0)
     });
     screen::note(&format!(
-        "{how}: {} epochs, {} steps in {}; {accuracy}; {} img/s; the model waited for data {:.2} % of the time",
-        summary.epochs,
-        summary.steps,
+        "{how}: {}, {} in {}; {accuracy}; {} img/s; the model waited for data {:.2} % of the time",
+        screen::plural(summary.epochs, "whole epoch"),
+        screen::plural(summary.steps, "step"),
         screen::duration(summary.seconds),
         screen::count(summary.images_per_second.round() as u64),
         summary.data_wait * 100.0

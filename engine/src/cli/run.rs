@@ -1,6 +1,7 @@
 //! `engine run`
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -42,7 +43,7 @@ pub(crate) struct RunArgs {
     precision: Option<PrecisionArg>,
 
     /// Serve the run to `inspector`, on an address of this machine.
-    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = DEFAULT_ADDRESS)]
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = DEFAULT_ADDRESS, value_parser = address)]
     inspect: Option<String>,
 
     /// Print warnings, errors and the summary only.
@@ -77,6 +78,14 @@ impl From<PrecisionArg> for Precision {
     }
 }
 
+/// An address, and not the graph that should have stood before `--inspect`.
+fn address(text: &str) -> Result<String, String> {
+    match text.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(text.to_owned()),
+        _ => Err("expected HOST:PORT, such as 127.0.0.1:7007; the graph comes before --inspect".into()),
+    }
+}
+
 /// When a worker fails, the training step that is under way may still take seconds; the process does not wait for it
 /// longer than this.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -104,10 +113,15 @@ pub(crate) fn run(args: RunArgs) -> Result<(), Failure> {
     };
     let executor =
         Threaded::new(plan.workers, stop.clone(), hub.clone()).map_err(|e| Failure::Failed(e.to_string()))?;
-    let executor = executor.on_error(fail_soon(hub.clone()));
+    let told = Arc::new(AtomicBool::new(false));
+    let executor = executor.on_error(fail_soon(hub.clone(), Arc::clone(&told)));
     let mut screen_observer = progress::Screen::new(args.quiet || args.json);
     let observer: &mut dyn Observer = if args.json { &mut progress::Events } else { &mut screen_observer };
-    let result = session.run(&executor, &stop, hub.as_deref(), observer);
+    let result = session.run(&executor, hub.as_deref(), observer);
+    // From here on this thread says what went wrong.
+    if told.swap(true, Relaxed) {
+        std::thread::park();
+    }
     screen_observer.clear();
     if let Some(hub) = &hub {
         hub.end(match &result {
@@ -135,11 +149,14 @@ fn serve(plan: &Plan, start: &RunStart, address: &str) -> Result<(Option<Arc<Hub
 }
 
 /// Ends the process soon after a worker's error, if the training loop does not come back to hear of it.
-fn fail_soon(hub: Option<Arc<Hub>>) -> impl Fn(&RunError) + Send + Sync + 'static {
+fn fail_soon(hub: Option<Arc<Hub>>, told: Arc<AtomicBool>) -> impl Fn(&RunError) + Send + Sync + 'static {
     move |error: &RunError| {
-        let (error, hub) = (error.to_string(), hub.clone());
+        let (error, hub, told) = (error.to_string(), hub.clone(), Arc::clone(&told));
         let last_words = move || {
             std::thread::sleep(PATIENCE);
+            if told.swap(true, Relaxed) {
+                return;
+            }
             if let Some(hub) = &hub {
                 hub.end(Ended::Failed(error.clone()));
                 // Time for the viewers to be told.

@@ -49,6 +49,11 @@ pub(crate) fn count(n: u64) -> String {
     text
 }
 
+/// A number of things: 1 epoch, 2 epochs.
+pub(crate) fn plural(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
 /// A time: 8.3 s, 4 min 12 s, 1 h 20 min.
 pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;

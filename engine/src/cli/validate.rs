@@ -35,5 +35,7 @@ fn describe(graph: &Graph) -> String {
         [model] => format!("model {model}"),
         _ => "no model".into(),
     };
-    format!("{} nodes: sources {}, {model}", nodes.len(), of(Role::Source).join(", "))
+    let sources = of(Role::Source);
+    let noun = if sources.len() == 1 { "source" } else { "sources" };
+    format!("{}: {noun} {}, {model}", screen::plural(nodes.len() as u64, "node"), sources.join(", "))
 }

@@ -1,5 +1,7 @@
 //! Why a run ended before its end.
 
+use std::any::Any;
+
 use crate::operators::OperatorError;
 
 /// An error of a run, with the node it happened in.
@@ -24,11 +26,20 @@ impl RunError {
     }
 
     /// A panic in a node.
-    pub(super) fn panic(node: &str, payload: &(dyn std::any::Any + Send)) -> Self {
-        let said = payload.downcast_ref::<&str>().copied();
-        let said = said.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-        Self::at(node, format!("the operator panicked, which is a defect of it: {said}"))
+    pub(super) fn panic(node: &str, payload: &(dyn Any + Send)) -> Self {
+        Self::at(node, format!("the operator panicked, which is a defect of it: {}", said(payload)))
     }
+
+    /// A panic outside of nodes.
+    pub(super) fn defect(payload: &(dyn Any + Send)) -> Self {
+        Self::new(format!("the executor panicked, which is a defect of the engine: {}", said(payload)))
+    }
+}
+
+/// A panic's message.
+fn said(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
 impl From<OperatorError> for RunError {

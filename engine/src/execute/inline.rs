@@ -22,6 +22,10 @@ pub struct Inline {
 }
 
 impl Executor for Inline {
+    fn stop_token(&self) -> &StopToken {
+        &self.stop
+    }
+
     fn start(&self, pipeline: &Arc<Pipeline>, range: BatchRange) -> Box<dyn Batches> {
         Box::new(InlineBatches {
             pipeline: Arc::clone(pipeline),

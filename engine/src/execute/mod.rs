@@ -57,6 +57,9 @@ impl BatchRange {
 pub trait Executor {
     /// Starts a pipeline. Work may begin at once, before the first batch is asked for.
     fn start(&self, pipeline: &Arc<Pipeline>, range: BatchRange) -> Box<dyn Batches>;
+
+    /// Ends what was started, and what will be.
+    fn stop_token(&self) -> &StopToken;
 }
 
 /// A running pipeline. Dropping it stops it.

@@ -11,6 +11,7 @@
 //! 5. Dropping the stream does the same without an error, and waits for the running jobs.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -59,11 +60,15 @@ impl Threaded {
 }
 
 impl Executor for Threaded {
+    fn stop_token(&self) -> &StopToken {
+        &self.stop
+    }
+
     fn start(&self, pipeline: &Arc<Pipeline>, range: BatchRange) -> Box<dyn Batches> {
         let plan = pipeline.plan();
         let edges: Vec<usize> = (0..plan.edges.len()).filter(|&e| plan.edges[e].0 == pipeline.end()).collect();
         let stage = plan.stage_of(pipeline.end());
-        let depth = plan.queues.iter().filter(|q| q.from == stage).map(|q| q.depth).max().unwrap_or(1);
+        let depth = plan.stages[stage].prefetch_depth.max(1);
         let ring = Arc::new(Ring {
             end: range.len(pipeline.batches_per_epoch()),
             range,
@@ -171,7 +176,9 @@ impl Ring {
 
     /// Makes one batch.
     fn job(self: &Arc<Self>, sequence: u64, mut slot: Slot) {
-        let result = self.fill(sequence, &mut slot);
+        // Kernels' panics are caught where their node is known. One of the executor's own must not end the process.
+        let filled = catch_unwind(AssertUnwindSafe(|| self.fill(sequence, &mut slot)));
+        let result = filled.unwrap_or_else(|payload| Err(RunError::defect(&*payload)));
         let mut state = self.lock();
         self.account(&mut state);
         state.running -= 1;

@@ -40,9 +40,10 @@ impl fmt::Display for Plan {
         for (index, stage) in self.stages.iter().enumerate() {
             let names: Vec<&str> = stage.nodes.iter().map(|&n| self.nodes[n].name.as_str()).collect();
             write!(f, "  {index}  {:<6} {}", stage.place.to_string(), names.join(" + "))?;
-            match (stage.kind, stage.rows_per_chunk) {
-                (StageKind::Cpu, rows) => writeln!(f, "   ({rows} rows a chunk)")?,
-                (kind, _) => writeln!(f, "   ({})", kind.word())?,
+            match stage.kind {
+                StageKind::Cpu => writeln!(f, "   ({} rows a chunk)", stage.rows_per_chunk)?,
+                StageKind::Device => writeln!(f, "   (whole batches)")?,
+                StageKind::Model => writeln!(f, "   (trains)")?,
             }
             if !stage.outputs.is_empty() {
                 writeln!(f, "            → {}", fields(&stage.outputs))?;

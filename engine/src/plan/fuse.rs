@@ -1,29 +1,43 @@
 //! Second pass: which nodes run as one.
 
+use std::collections::BTreeSet;
+
 use super::{Pass, Place, Plan, PlanOptions, Stage, StageKind};
 use crate::batch::Field;
-use crate::operators::Role;
+use crate::operators::{Role, WriteMode};
 
 /// Makes stages. A node joins the stage of the node before it if both work on the CPU row by row, and nobody else reads
 /// what is between them: then a chunk of rows goes through all of them while it is in the cache.
 pub(super) fn fuse(plan: &mut Plan, options: &PlanOptions) {
     for node in 0..plan.nodes.len() {
         match joins(plan, node, options) {
-            Ok(stage) => plan.stages[stage].nodes.push(node),
+            Ok(stage) => {
+                plan.stages[stage].nodes.push(node);
+                plan.stage_of.push(stage);
+            }
             Err(reason) => {
                 if let Some(reason) = reason {
                     plan.decide(Pass::Fuse, vec![node], reason);
                 }
                 let kind = kind_of(plan, node);
                 let place = plan.nodes[node].place;
-                plan.stages.push(Stage { nodes: vec![node], kind, place, outputs: Vec::new(), rows_per_chunk: 0 });
+                plan.stage_of.push(plan.stages.len());
+                plan.stages.push(Stage {
+                    nodes: vec![node],
+                    kind,
+                    place,
+                    outputs: Vec::new(),
+                    rows_per_chunk: 0,
+                    prefetch_depth: 0,
+                });
             }
         }
     }
+    let read_later = read_later(plan);
     for index in 0..plan.stages.len() {
         let nodes = plan.stages[index].nodes.clone();
         let last = nodes[nodes.len() - 1];
-        plan.stages[index].outputs = outputs(plan, last);
+        plan.stages[index].outputs = outputs(plan, last, &read_later[last]);
         if nodes.len() > 1 {
             let names: Vec<&str> = nodes.iter().map(|&n| plan.nodes[n].name.as_str()).collect();
             let why = match plan.stages[index].kind {
@@ -78,6 +92,28 @@ fn joins(plan: &Plan, node: usize, options: &PlanOptions) -> Result<usize, Optio
 }
 
 /// The fields that leave a node and are still read.
-fn outputs(plan: &Plan, node: usize) -> Vec<Field> {
-    plan.nodes[node].output.fields().filter(|f| plan.read_after(node, &f.name)).cloned().collect()
+fn outputs(plan: &Plan, node: usize, read_later: &BTreeSet<String>) -> Vec<Field> {
+    plan.nodes[node].output.fields().filter(|f| read_later.contains(&f.name)).cloned().collect()
+}
+
+/// The fields that somebody reads after each node, from the last node to the first.
+fn read_later(plan: &Plan) -> Vec<BTreeSet<String>> {
+    let trains = plan.model().is_some();
+    let mut read: Vec<BTreeSet<String>> = vec![BTreeSet::new(); plan.nodes.len()];
+    for node in (0..plan.nodes.len()).rev() {
+        let mut fields = BTreeSet::new();
+        for next in plan.consumers(node) {
+            let signature = &plan.nodes[next].signature;
+            let created =
+                |name: &String| signature.writes.iter().any(|w| w.field.name == *name && w.mode == WriteMode::Create);
+            fields.extend(read[next].iter().filter(|name| !created(name)).cloned());
+            fields.extend(signature.reads.iter().cloned());
+        }
+        // What leaves a graph without a model is for whoever takes the batches.
+        if !trains && plan.consumers(node).next().is_none() {
+            fields.extend(plan.nodes[node].output.fields().map(|f| f.name.clone()));
+        }
+        read[node] = fields;
+    }
+    read
 }

@@ -105,9 +105,12 @@ pub struct Stage {
     pub outputs: Vec<Field>,
     /// Rows that a worker handles at a time; 0 for whole batches.
     pub rows_per_chunk: usize,
+    /// Where batches leave the data pipeline: how many finished ones may wait. 0 elsewhere: between two stages of the
+    /// data pipeline a batch stays in its slot, and there is no queue.
+    pub prefetch_depth: usize,
 }
 
-/// A bounded edge between two stages.
+/// A bounded edge between the data pipeline and a stage that takes its batches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Queue {
     /// Stage that writes.
@@ -156,6 +159,12 @@ pub struct Plan {
     pub nodes: Vec<PlanNode>,
     /// Edges between nodes: from, to, port.
     pub edges: Vec<(usize, usize, Option<String>)>,
+    /// Indices of the edges that end at each node.
+    incoming: Vec<Vec<usize>>,
+    /// Indices of the edges that start at each node.
+    outgoing: Vec<Vec<usize>>,
+    /// Stage of each node.
+    stage_of: Vec<usize>,
     /// Stages in topological order.
     pub stages: Vec<Stage>,
     /// Queues between stages.
@@ -181,11 +190,21 @@ impl Plan {
             source: node.source,
             place,
         });
+        let nodes: Vec<PlanNode> = nodes.collect();
+        let edges: Vec<_> = graph.edges().into_iter().map(|(f, t, p)| (f, t, p.map(str::to_owned))).collect();
+        let (mut incoming, mut outgoing) = (vec![Vec::new(); nodes.len()], vec![Vec::new(); nodes.len()]);
+        for (index, (from, to, _)) in edges.iter().enumerate() {
+            incoming[*to].push(index);
+            outgoing[*from].push(index);
+        }
         let mut plan = Self {
             graph: graph.name.clone(),
             seed: graph.seed,
-            nodes: nodes.collect(),
-            edges: graph.edges().into_iter().map(|(f, t, p)| (f, t, p.map(str::to_owned))).collect(),
+            nodes,
+            edges,
+            incoming,
+            outgoing,
+            stage_of: Vec::new(),
             stages: Vec::new(),
             queues: Vec::new(),
             workers: 1,
@@ -198,18 +217,17 @@ impl Plan {
 
     /// The stage of a node.
     pub fn stage_of(&self, node: usize) -> usize {
-        let found = self.stages.iter().position(|stage| stage.nodes.contains(&node));
-        found.expect("fusing puts every node into a stage")
+        self.stage_of[node]
     }
 
     /// Nodes that a node reads from, with ports.
     pub fn producers(&self, node: usize) -> impl Iterator<Item = (usize, Option<&str>)> {
-        self.edges.iter().filter(move |(_, to, _)| *to == node).map(|(from, _, port)| (*from, port.as_deref()))
+        self.incoming[node].iter().map(|&e| (self.edges[e].0, self.edges[e].2.as_deref()))
     }
 
     /// Nodes that read from a node.
     pub fn consumers(&self, node: usize) -> impl Iterator<Item = usize> {
-        self.edges.iter().filter(move |(from, ..)| *from == node).map(|(_, to, _)| *to)
+        self.outgoing[node].iter().map(|&e| self.edges[e].1)
     }
 
     /// The model's node; none in a graph of data alone.
@@ -226,6 +244,12 @@ impl Plan {
         }
     }
 
+    /// The outlet of a name: the model's input, or in a graph without a model a node that nobody reads from.
+    pub fn outlet(&self, name: &str) -> Option<usize> {
+        let named = |(node, port): &(usize, Option<&str>)| port.unwrap_or(&self.nodes[*node].name) == name;
+        self.outlets().into_iter().find(named).map(|(node, _)| node)
+    }
+
     /// Rows that a node's source makes.
     pub fn source_of(&self, node: usize) -> &SourceShape {
         let source = &self.nodes[self.nodes[node].source].signature.source;
@@ -236,20 +260,6 @@ impl Plan {
     pub fn row_bytes(&self) -> Vec<u64> {
         let written = |n: &PlanNode| n.signature.writes.iter().map(|w| w.field.row_bytes() as u64).sum();
         self.nodes.iter().map(written).collect()
-    }
-
-    /// Reads of the fields that leave a node, by any node after it.
-    pub fn read_after(&self, node: usize, field: &str) -> bool {
-        // A field that leaves an outlet of a graph without a model is for whoever takes the batches.
-        if self.model().is_none() && self.consumers(node).next().is_none() {
-            return true;
-        }
-        self.consumers(node).any(|next| {
-            let signature = &self.nodes[next].signature;
-            let renewed =
-                signature.writes.iter().any(|w| w.field.name == field && w.mode == crate::operators::WriteMode::Create);
-            signature.reads.iter().any(|r| r == field) || (!renewed && self.read_after(next, field))
-        })
     }
 
     fn decide(&mut self, pass: Pass, nodes: Vec<usize>, text: impl Into<String>) {

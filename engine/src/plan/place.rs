@@ -16,8 +16,12 @@ pub(super) fn place(
 ) -> Result<Vec<Place>, PlanError> {
     let nodes = graph.nodes();
     let mut places: Vec<Place> = Vec::with_capacity(nodes.len());
+    let mut first_input = vec![None; nodes.len()];
+    for (from, to, _) in graph.edges() {
+        first_input[to].get_or_insert(from);
+    }
     for (index, node) in nodes.iter().enumerate() {
-        let before = graph.producers(index).first().map_or(Place::Cpu, |(producer, _)| places[*producer]);
+        let before = first_input[index].map_or(Place::Cpu, |from: usize| places[from]);
         let mut decide = |text: String| decisions.push(Decision { pass: Pass::Place, nodes: vec![index], text });
         let place = match node.operator.role() {
             Role::Source => Place::Cpu,
@@ -39,6 +43,14 @@ pub(super) fn place(
                         _ => "the rows are there already",
                     };
                     decide(format!("{} to {to} moves nothing: {why}", node.name));
+                } else if to == Place::Cpu {
+                    return Err(PlanError {
+                        node: node.name.clone(),
+                        message: "moves the batch back to the CPU, which is not possible yet".into(),
+                        expected: "one way, from the CPU to a GPU".into(),
+                        given: format!("from {before} to {to}"),
+                        hint: "put what runs on the CPU before the first `to_device`".into(),
+                    });
                 } else {
                     decide(format!("{} moves the batch from {before} to {to}", node.name));
                 }

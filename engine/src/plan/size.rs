@@ -1,6 +1,8 @@
 //! Third pass: workers, rows of a chunk, prefetch depth.
 
 use super::{Machine, Pass, Place, Plan, PlanOptions, Queue, StageKind};
+use crate::batch::Field;
+use crate::operators::WriteMode;
 
 /// A chunk of rows and what is made of it should stay in a core's own cache: half of the 512 KiB to 2 MiB that cores
 /// have today.
@@ -41,8 +43,7 @@ fn size_chunk(plan: &mut Plan, index: usize, options: &PlanOptions) {
     let mut row_bytes: usize = 0;
     for &node in &nodes {
         let made = plan.nodes[node].signature.writes.iter();
-        let made =
-            made.filter(|w| !matches!(w.mode, crate::operators::WriteMode::Update | crate::operators::WriteMode::View));
+        let made = made.filter(|w| !matches!(w.mode, WriteMode::Update | WriteMode::View));
         row_bytes += made.map(|w| w.field.row_bytes()).sum::<usize>();
     }
     let row_bytes = row_bytes.max(1);
@@ -66,30 +67,42 @@ fn size_chunk(plan: &mut Plan, index: usize, options: &PlanOptions) {
         }
     };
     plan.stages[index].rows_per_chunk = rows;
-    plan.decide(Pass::Size, nodes, format!("{rows} rows a chunk: {why}"));
+    let (first, last) = (&plan.nodes[nodes[0]].name, &plan.nodes[nodes[nodes.len() - 1]].name);
+    let stage = if first == last { first.clone() } else { format!("{first} … {last}") };
+    plan.decide(Pass::Size, nodes, format!("{stage}: {rows} rows a chunk, {why}"));
 }
 
+/// Where batches leave the CPU, some may wait.
 fn size_queues(plan: &mut Plan, options: &PlanOptions) {
-    for (from, to, port) in plan.edges.clone() {
-        let (from_stage, to_stage) = (plan.stage_of(from), plan.stage_of(to));
-        if from_stage == to_stage {
+    for index in 0..plan.stages.len() {
+        let last = plan.stages[index].nodes[plan.stages[index].nodes.len() - 1];
+        let leaves = plan.consumers(last).all(|next| kind(plan, next) != StageKind::Cpu);
+        if plan.stages[index].kind != StageKind::Cpu || !leaves {
             continue;
         }
-        let fields = plan.stages[from_stage].outputs.clone();
-        let rows = plan.source_of(from).batch_size;
-        let batch_bytes = rows * fields.iter().map(crate::batch::Field::row_bytes).sum::<usize>();
+        let fields = plan.stages[index].outputs.clone();
+        let batch_bytes = plan.source_of(last).batch_size * fields.iter().map(Field::row_bytes).sum::<usize>();
         let fits = (QUEUE_BYTES / batch_bytes.max(1)).max(1);
         let (depth, why) = match options.prefetch_depth {
             Some(depth) => (depth.max(1), "as asked".to_owned()),
             None if fits < PREFETCH_DEPTH => (fits, format!("{} MiB are all that a queue may take", QUEUE_BYTES >> 20)),
             None => (PREFETCH_DEPTH, "enough to even out the steps".to_owned()),
         };
-        let (writer, reader) = (&plan.nodes[from].name, &plan.nodes[to].name);
-        let text = format!(
-            "{depth} batches may wait between {writer} and {reader}, {:.1} MB each: {why}",
-            batch_bytes as f64 / 1e6
+        plan.stages[index].prefetch_depth = depth;
+        let name = &plan.nodes[last].name;
+        let megabytes = batch_bytes as f64 / 1e6;
+        plan.decide(
+            Pass::Size,
+            vec![last],
+            format!("{depth} batches may wait after {name}, {megabytes:.1} MB each: {why}"),
         );
-        plan.decide(Pass::Size, vec![from, to], text);
-        plan.queues.push(Queue { from: from_stage, to: to_stage, port, depth, batch_bytes, fields });
+        for (_, to, port) in plan.edges.iter().filter(|(from, ..)| *from == last).cloned().collect::<Vec<_>>() {
+            let to = plan.stage_of(to);
+            plan.queues.push(Queue { from: index, to, port, depth, batch_bytes, fields: fields.clone() });
+        }
     }
+}
+
+fn kind(plan: &Plan, node: usize) -> StageKind {
+    plan.stages[plan.stage_of(node)].kind
 }

@@ -1,6 +1,7 @@
 //! How well a model does on images that it was not trained on.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -20,26 +21,40 @@ pub(super) struct Evaluator {
     pub device: Device,
 }
 
+/// A batch of an evaluation.
+pub(super) struct EvaluatedBatch {
+    /// Batches done.
+    pub done: u64,
+    /// Of how many.
+    pub of: u64,
+    pub images: usize,
+    pub waited: Duration,
+    pub busy: Duration,
+}
+
 impl Evaluator {
-    /// Share of the images that are classified right; none if it was stopped. `done` is told the batches done and their
-    /// number.
+    /// Share of the images that are classified right; none if it was stopped. `done` is told after each batch.
     pub(super) fn accuracy(
         &self,
         network: &Network,
         executor: &dyn Executor,
         (image, label): (&str, &str),
-        mut done: impl FnMut(u64, u64),
+        mut done: impl FnMut(&EvaluatedBatch),
     ) -> Result<Option<f64>, RunError> {
         // Every evaluation sees the same batches: those of epoch 0.
         let mut batches = executor.start(&self.pipeline, BatchRange::epochs(0..1));
         let all = self.pipeline.batches_per_epoch();
         let (mut right, mut rows, mut count) = (0.0, 0, 0);
-        while let Some(batch) = batches.next()? {
-            rows += batch.rows();
+        loop {
+            let asked = Instant::now();
+            let Some(batch) = batches.next()? else { break };
+            let waited = asked.elapsed();
+            let images = batch.rows();
+            rows += images;
             let (x, y) = self.feed.tensors(batch, image, label)?;
             right += self.right(network, &x, &y).map_err(RunError::new)?;
             count += 1;
-            done(count, all);
+            done(&EvaluatedBatch { done: count, of: all, images, waited, busy: asked.elapsed() - waited });
         }
         Ok((count == all && rows > 0).then(|| right / rows as f64))
     }

@@ -74,11 +74,13 @@ impl LossScale {
 
     /// Scales gradients down. Whether they can be used.
     pub(super) fn unscale(&mut self, gradients: &mut [Tensor]) -> Result<bool, TorchError> {
-        let mut sum = 0.0;
+        let mut sums = Vec::with_capacity(gradients.len());
         for gradient in gradients.iter_mut() {
             *gradient = gradient.f_mul_scalar(1.0 / self.scale)?;
-            sum += gradient.f_sum(Kind::Float)?.f_double_value(&[])?;
+            sums.push(gradient.f_sum(Kind::Float)?);
         }
+        // One number read back for all gradients: each reading waits for the device.
+        let sum = Tensor::f_stack(&sums, 0)?.f_sum(Kind::Float)?.f_double_value(&[])?;
         if !sum.is_finite() {
             self.scale *= 0.5;
             self.good_steps = 0;

@@ -15,7 +15,7 @@ use super::rate::Rate;
 use super::recipe::{LossSpec, Precision};
 use super::report::{EpochReport, Observer, RunStart, StepReport, Summary};
 use crate::batch::Batch;
-use crate::execute::{BatchRange, Batches, Executor, Pipeline, RunError, StopToken, batch_pictures};
+use crate::execute::{BatchRange, Batches, Executor, Pipeline, RunError, batch_pictures};
 use crate::layers::RowShape;
 use crate::operators::{IMAGE, LABEL, Resources, Train};
 use crate::params::ParamSet as _;
@@ -68,11 +68,10 @@ impl Session {
         let device = torch::device(place);
         let precision = options.precision.unwrap_or(params.precision);
         let arithmetic = Arithmetic::resolve(precision, place, machine).map_err(|e| RunError::at(name, e))?;
-        let outlet = |port: &str| plan.producers(node).find(|(_, p)| *p == Some(port)).map(|(from, _)| from);
         let pipeline = |outlet: usize| Pipeline::new(plan, outlet, resources).map(Arc::new);
-        let from = outlet("train").expect("validation asked for training data");
+        let from = plan.outlet("train").expect("validation asked for training data");
         let train = pipeline(from)?;
-        let test = match outlet("test") {
+        let test = match plan.outlet("test") {
             None => None,
             Some(outlet) => {
                 let pipeline = pipeline(outlet)?;
@@ -134,14 +133,14 @@ impl Session {
         self.step_limit.map_or(all, |limit| all.min(limit))
     }
 
-    /// Trains to the end, or until `stop` is set. The model and the optimiser keep their state.
+    /// Trains to the end, or until the executor is stopped. The model and the optimiser keep their state.
     pub fn run(
         &mut self,
         executor: &dyn Executor,
-        stop: &StopToken,
         hub: Option<&Hub>,
         observer: &mut dyn Observer,
     ) -> Result<Summary, RunError> {
+        let stop = executor.stop_token();
         observer.start(&self.start());
         let mut batches = executor.start(&self.train, BatchRange::epochs(0..self.epochs));
         let mut progress = Progress::new(hub, self.plan.stage_of(self.node), self.plan.workers);
@@ -200,8 +199,10 @@ impl Session {
     ) -> Result<Option<f64>, RunError> {
         let Some(evaluator) = &self.test else { return Ok(None) };
         progress.evaluating(true);
-        let accuracy =
-            evaluator.accuracy(&self.network, executor, (IMAGE, LABEL), |done, of| observer.evaluation(done, of));
+        let accuracy = evaluator.accuracy(&self.network, executor, (IMAGE, LABEL), |batch| {
+            progress.count(batch.images, batch.waited, batch.busy);
+            observer.evaluation(batch.done, batch.of);
+        });
         progress.evaluating(false);
         accuracy
     }
@@ -366,8 +367,13 @@ impl<'a> Progress<'a> {
         self.steps += 1;
         self.images += images;
         self.images_per_second = self.rate.step(images);
+        self.count(images as usize, waited, busy);
+    }
+
+    /// Counts a batch that the model was given, in training or in evaluation.
+    fn count(&self, images: usize, waited: Duration, busy: Duration) {
         if let Some(hub) = self.hub {
-            hub.rows(self.stage, self.writer, images as usize, busy);
+            hub.rows(self.stage, self.writer, images, busy);
             hub.batch(self.stage, self.writer);
             hub.wait(self.stage, Wait::Starved, waited);
         }

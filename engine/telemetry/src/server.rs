@@ -16,12 +16,14 @@ use crate::{FromViewer, Hub, ToViewer};
 /// Where a run is served unless told otherwise.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:7007";
 
+/// How often a server looks whether somebody came, or whether it is to end.
+const ACCEPT_EVERY: Duration = Duration::from_millis(20);
 /// Ten snapshots a second: as fast as an eye follows a number.
 const TICK: Duration = Duration::from_millis(100);
 /// Images at most twice a second.
 const IMAGE_TICKS: u64 = 5;
 /// A viewer that takes nothing for this long is let go.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_VIEWERS: usize = 32;
 /// No node: what a viewer watches that watches nothing.
 const NOTHING: u32 = u32::MAX;
@@ -61,6 +63,7 @@ impl Server {
         }
         let listener = TcpListener::bind(&resolved[..]).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
         let stop = Arc::new(AtomicBool::new(false));
         let (hub_stop, name) = (Arc::clone(&stop), "telemetry server".to_owned());
         let accept = move || accept(&listener, &hub, &hub_stop);
@@ -77,8 +80,6 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop.store(true, Relaxed);
-        // The accepting thread sleeps until a connection comes.
-        TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).ok();
         for thread in self.threads.drain(..) {
             thread.join().ok();
         }
@@ -87,10 +88,12 @@ impl Drop for Server {
 
 fn accept(listener: &TcpListener, hub: &Arc<Hub>, stop: &Arc<AtomicBool>) {
     let mut viewers: Vec<JoinHandle<()>> = Vec::new();
-    while let Ok((stream, _)) = listener.accept() {
-        if stop.load(Relaxed) {
-            break;
-        }
+    while !stop.load(Relaxed) {
+        // No error of one connection ends the server: too many open files, say, may pass.
+        let Ok((stream, _)) = listener.accept() else {
+            std::thread::sleep(ACCEPT_EVERY);
+            continue;
+        };
         viewers.retain(|v| !v.is_finished());
         if viewers.len() == MAX_VIEWERS {
             continue;
@@ -107,6 +110,7 @@ fn accept(listener: &TcpListener, hub: &Arc<Hub>, stop: &Arc<AtomicBool>) {
 
 /// One viewer, until it or the run ends.
 fn serve(stream: &TcpStream, hub: &Hub, stop: &AtomicBool) -> Result<(), codec::ReceiveError> {
+    stream.set_nonblocking(false)?;
     stream.set_nodelay(true)?;
     stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
     stream.set_read_timeout(Some(Duration::from_secs(3)))?;

@@ -43,7 +43,7 @@ pub fn description() -> RunDescription {
         fields: "image uint8 [32, 32, 3], label int64 []".into(),
     };
     let (u8s, f32s) = ("image uint8 [32, 32, 3]", "image float32 [3, 32, 32]");
-    let cutout = r#"{"size":8,"fill":[125,122,113]}"#;
+    let cutout = r#"{"crop_size":8,"fill":[125,122,113]}"#;
     let normalize = r#"{"mean":[125.3,123.0,113.9],"std":[63.0,62.1,66.7],"dtype":"float32"}"#;
     let model = r#"{"epochs":24,"optimizer":{"type":"sgd","lr":0.5,"momentum":0.9,"weight_decay":0.0005},"schedule":{"type":"triangular","peak":5},"loss":{"type":"cross_entropy","label_smoothing":0.1},"precision":"auto"}"#;
     RunDescription {
@@ -65,11 +65,11 @@ pub fn description() -> RunDescription {
             node("flip", "random_horizontal_flip", Role::Map, r#"{"probability":0.5}"#, u8s, 0),
             node("translate", "random_translate", Role::Map, r#"{"padding":2,"fill":0}"#, u8s, 0),
             node("cutout", "cutout", Role::Map, cutout, u8s, 0),
-            node("to_torch", "to_device", Role::Transfer, r#"{"device":"auto"}"#, u8s, 1),
+            node("to_torch", "to_torch_image", Role::Map, r#"{"channels_last":true}"#, u8s, 1),
             node("normalize", "normalize", Role::Map, normalize, f32s, 1),
             node("model", "train", Role::Model, model, "", 2),
             node("test", "cifar10", Role::Source, r#"{"split":"test","batch_size":512}"#, u8s, 3),
-            node("to_torch_test", "to_device", Role::Transfer, r#"{"device":"auto"}"#, u8s, 4),
+            node("to_torch_test", "to_torch_image", Role::Map, r#"{"channels_last":true}"#, u8s, 4),
             node("normalize_test", "normalize", Role::Map, normalize, f32s, 4),
         ],
         stages: vec![
