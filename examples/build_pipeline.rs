@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let options = TrainOptions { steps: Some(STEPS), ..TrainOptions::default() };
     let mut session = Session::new(&plan, &machine, &resources, &options)?;
-    let summary = session.run(&workers, None, &mut Print)?;
+    let summary = session.run(&workers, None, &mut (), &mut Print)?;
     println!("{} steps at {:.0} images/s", summary.steps, summary.images_per_second);
     Ok(())
 }

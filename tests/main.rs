@@ -18,6 +18,9 @@ mod shutdown;
 /// Training: the loss falls, the same seed gives the same weights, any number of workers.
 mod training;
 
+/// Interrupted and resumed training equals uninterrupted training; SIGKILL at any moment loses nothing.
+mod resume;
+
 /// The GPU's versions of operators, run on the CPU, against the CPU's.
 mod device;
 

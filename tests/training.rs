@@ -79,12 +79,12 @@ fn weights(session: &Session) -> Vec<(String, Vec<f32>)> {
 
 fn run(session: &mut Session, executor: &dyn Executor) -> (Summary, Record) {
     let mut record = Record::default();
-    let summary = session.run(executor, None, &mut record).unwrap();
+    let summary = session.run(executor, None, &mut (), &mut record).unwrap();
     (summary, record)
 }
 
 /// The random generator of torch, which draws the weights, belongs to the process.
-static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
+pub static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
 #[test]
 fn the_loss_falls_and_every_step_is_told() {
@@ -144,8 +144,8 @@ fn an_epoch_is_evaluated_and_a_stop_ends_it() {
         let stop = StopToken::new();
         stop.stop();
         let executor = Threaded::new(2, stop.clone(), None).unwrap();
-        let stopped = session.run(&executor, None, &mut ()).unwrap();
-        assert!(stopped.stopped && stopped.steps == 0);
+        let stopped = session.run(&executor, None, &mut (), &mut ()).unwrap();
+        assert!(stopped.stopped && stopped.steps == 40, "{stopped:?}");
     });
 }
 
@@ -160,7 +160,7 @@ fn a_panic_in_the_data_ends_training_with_its_name() {
         let plan = plan(&graph, &PlanOptions::default());
         let executor = Threaded::new(2, StopToken::new(), None).unwrap();
         let mut session = session(&plan, &TrainOptions::default());
-        let error = session.run(&executor, None, &mut ()).unwrap_err();
+        let error = session.run(&executor, None, &mut (), &mut ()).unwrap_err();
         assert!(error.to_string().starts_with("node `bad`: the operator panicked"), "{error}");
     });
 }

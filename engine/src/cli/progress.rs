@@ -123,6 +123,10 @@ impl Observer for Screen {
         self.bar.set_prefix(format!("evaluating, batch {done} of {of}"));
     }
 
+    fn warning(&mut self, text: &str) {
+        self.bar.suspend(|| screen::warning(text));
+    }
+
     fn epoch(&mut self, epoch: &EpochReport) {
         self.last_line = Instant::now();
         let accuracy = match epoch.test_accuracy {
@@ -191,6 +195,11 @@ impl Observer for Events {
             "learning_rate": step.learning_rate,
             "images_per_second": number(step.images_per_second),
         }));
+    }
+
+    fn warning(&mut self, text: &str) {
+        screen::out(json!({ "event": "warning", "text": text }));
+        screen::warning(text);
     }
 
     fn epoch(&mut self, epoch: &EpochReport) {

@@ -1,5 +1,6 @@
 //! `engine run`
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use engine::execute::{RunError, StopToken, Threaded};
 use engine::plan::{Plan, describe_run};
-use engine::train::{Observer, Precision, RunStart, Session, TrainOptions};
+use engine::train::{Keeper, Observer, Precision, RunFolder, RunStart, Session, TrainOptions};
 use telemetry::{DEFAULT_ADDRESS, Ended, Hub, Server};
 
 use super::common::{DataArgs, GraphArgs, PlanOptionArgs, stop_at_ctrl_c};
@@ -18,6 +19,8 @@ use super::{Failure, progress, screen};
   engine run graphs/cifar.json
   engine run graphs/cifar.json --epochs 3 --data ~/data
   engine run graphs/cifar.json --set model.optimizer.lr=0.4 --seed 1
+  engine run graphs/cifar.json --run-dir runs/1     keeps checkpoints, at Ctrl-C too
+  engine run graphs/cifar.json --run-dir runs/1 --resume   goes on
   engine run graphs/cifar.json --inspect            and `inspector` beside it
   engine run graphs/cifar.json --json > run.jsonl   for scripts
 
@@ -41,6 +44,18 @@ pub(crate) struct RunArgs {
     /// Arithmetic of the model, otherwise than the graph says.
     #[arg(long, value_enum)]
     precision: Option<PrecisionArg>,
+
+    /// Folder for the run's checkpoints: after every epoch, and when it is stopped.
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
+
+    /// Keep a checkpoint every so many steps, too.
+    #[arg(long, value_name = "STEPS", requires = "run_dir", value_parser = clap::value_parser!(u64).range(1..))]
+    checkpoint_every: Option<u64>,
+
+    /// Go on from the latest checkpoint in the run's folder.
+    #[arg(long, requires = "run_dir")]
+    resume: bool,
 
     /// Serve the run to `inspector`, on an address of this machine.
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = DEFAULT_ADDRESS, value_parser = address)]
@@ -103,6 +118,7 @@ pub(crate) fn run(args: RunArgs) -> Result<(), Failure> {
         Err(_) if stop.stopped() => return Err(Failure::Interrupted),
         Err(error) => return Err(Failure::Failed(error.to_string())),
     };
+    let mut folder = open_folder(&args, &mut session)?;
     let start = session.start();
     if let Some(warning) = &start.warning {
         screen::warning(warning);
@@ -117,7 +133,13 @@ pub(crate) fn run(args: RunArgs) -> Result<(), Failure> {
     let executor = executor.on_error(fail_soon(hub.clone(), Arc::clone(&told)));
     let mut screen_observer = progress::Screen::new(args.quiet || args.json);
     let observer: &mut dyn Observer = if args.json { &mut progress::Events } else { &mut screen_observer };
-    let result = session.run(&executor, hub.as_deref(), observer);
+    let result = {
+        let keeper: &mut dyn Keeper = match &mut folder {
+            Some(folder) => folder,
+            None => &mut (),
+        };
+        session.run(&executor, hub.as_deref(), keeper, observer)
+    };
     // From here on this thread says what went wrong.
     if told.swap(true, Relaxed) {
         std::thread::park();
@@ -137,6 +159,20 @@ pub(crate) fn run(args: RunArgs) -> Result<(), Failure> {
         false => progress::summary(&summary),
     }
     if summary.stopped { Err(Failure::Interrupted) } else { Ok(()) }
+}
+
+/// The run's folder, if it has one; a run that goes on is put back to where it was.
+fn open_folder(args: &RunArgs, session: &mut Session) -> Result<Option<RunFolder>, Failure> {
+    let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
+    let Some(path) = &args.run_dir else { return Ok(None) };
+    if !args.resume {
+        return RunFolder::create(path, args.checkpoint_every).map(Some).map_err(|e| failed(&e));
+    }
+    let (folder, checkpoint) = RunFolder::resume(path, args.checkpoint_every).map_err(|e| failed(&e))?;
+    session.restore(&checkpoint).map_err(|e| failed(&e))?;
+    let position = &checkpoint.position;
+    screen::note(&format!("going on after {}", screen::plural(position.step, "step")));
+    Ok(Some(folder))
 }
 
 fn serve(plan: &Plan, start: &RunStart, address: &str) -> Result<(Option<Arc<Hub>>, Option<Server>), Failure> {

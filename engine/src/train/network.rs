@@ -45,13 +45,13 @@ impl Network {
         Ok(Self { store, layers })
     }
 
-    /// The weights that are trained.
-    pub fn trainable(&self) -> Vec<Tensor> {
+    /// The weights that are trained, by name.
+    pub fn trainable(&self) -> Vec<(String, Tensor)> {
         let mut named: Vec<(String, Tensor)> = self.store.variables().into_iter().collect();
         named.retain(|(_, tensor)| tensor.requires_grad());
         // By name: the store's own order is that of a hash table.
         named.sort_by(|a, b| a.0.cmp(&b.0));
-        named.into_iter().map(|(_, tensor)| tensor).collect()
+        named
     }
 
     /// All weights and running statistics, by name.
@@ -63,7 +63,7 @@ impl Network {
 
     /// How many numbers are trained.
     pub fn parameters(&self) -> u64 {
-        self.trainable().iter().map(|t| t.numel() as u64).sum()
+        self.trainable().iter().map(|(_, t)| t.numel() as u64).sum()
     }
 
     /// Runs the model; in training, batch normalisation uses the batch, and dropout drops.

@@ -25,6 +25,16 @@ impl Optimizer {
         self.params.lr
     }
 
+    /// The last update of each weight; none before the first step.
+    pub fn momenta(&self) -> &[Option<Tensor>] {
+        &self.momenta
+    }
+
+    /// Puts back the last update of a weight.
+    pub fn set_momentum(&mut self, index: usize, momentum: Option<Tensor>) {
+        self.momenta[index] = momentum;
+    }
+
     /// The weights, in the order of the gradients.
     pub fn weights(&self) -> &[Tensor] {
         &self.weights

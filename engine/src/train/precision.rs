@@ -68,6 +68,16 @@ impl LossScale {
         (arithmetic == Arithmetic::Float16).then_some(Self { scale: 65_536.0, good_steps: 0 })
     }
 
+    /// Scale, and the steps since it last changed.
+    pub(super) fn state(&self) -> (f64, u32) {
+        (self.scale, self.good_steps)
+    }
+
+    /// Goes on from a state.
+    pub(super) fn restore(&mut self, (scale, good_steps): (f64, u32)) {
+        *self = Self { scale, good_steps };
+    }
+
     pub(super) fn scale(&self, loss: &Tensor) -> Result<Tensor, TorchError> {
         Ok(loss.f_mul_scalar(self.scale)?)
     }

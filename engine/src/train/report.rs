@@ -1,5 +1,6 @@
 //! What a training run tells those who watch it.
 
+use super::checkpoint::{Checkpoint, Position};
 use super::precision::Arithmetic;
 
 /// Before the first step.
@@ -90,7 +91,38 @@ pub trait Observer {
     fn evaluation(&mut self, _done: u64, _of: u64) {}
     /// After each epoch.
     fn epoch(&mut self, _: &EpochReport) {}
+    /// Something went wrong that does not end the run.
+    fn warning(&mut self, _: &str) {}
 }
 
 /// Nobody watches.
 impl Observer for () {}
+
+/// When a state is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// After a step.
+    Step,
+    /// After an epoch and its evaluation.
+    Epoch,
+    /// When the run is stopped.
+    Stop,
+}
+
+/// Keeps the state of a training, or does not.
+pub trait Keeper {
+    /// Whether the state at this moment is wanted.
+    fn wants(&self, position: &Position, moment: Moment) -> bool;
+    /// Keeps it; an error is reported, and the training goes on.
+    fn keep(&mut self, checkpoint: &Checkpoint) -> Result<(), String>;
+}
+
+/// Nothing is kept.
+impl Keeper for () {
+    fn wants(&self, _: &Position, _: Moment) -> bool {
+        false
+    }
+    fn keep(&mut self, _: &Checkpoint) -> Result<(), String> {
+        Ok(())
+    }
+}

@@ -1,21 +1,23 @@
-//! The training loop.
+//! A training: from a plan to a trained model, in pieces if need be.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use tch::{Device, Kind, Tensor};
-use telemetry::{CurvePoint, EpochResult, Hub, Training, Wait};
+use md5::{Digest as _, Md5};
+use tch::Device;
+use telemetry::Hub;
 
+use super::checkpoint::{Checkpoint, OPTIMIZER, Position};
 use super::evaluate::Evaluator;
 use super::feed::Feed;
 use super::network::Network;
 use super::optimizer::Optimizer;
 use super::precision::{Arithmetic, LossScale};
-use super::rate::Rate;
-use super::recipe::{LossSpec, Precision};
-use super::report::{EpochReport, Observer, RunStart, StepReport, Summary};
-use crate::batch::Batch;
-use crate::execute::{BatchRange, Batches, Executor, Pipeline, RunError, batch_pictures};
+use super::progress::Progress;
+use super::recipe::Precision;
+use super::report::{EpochReport, Keeper, Moment, Observer, RunStart, Summary};
+use crate::batch::BatchId;
+use crate::execute::{BatchRange, Executor, Pipeline, RunError};
 use crate::layers::RowShape;
 use crate::operators::{IMAGE, LABEL, Resources, Train};
 use crate::params::ParamSet as _;
@@ -35,20 +37,21 @@ pub struct TrainOptions {
 
 /// A run that is ready to start: data opened, model built.
 pub struct Session {
-    plan: Arc<Plan>,
-    node: usize,
-    params: Train,
-    train: Arc<Pipeline>,
-    feed: Feed,
+    pub(super) plan: Arc<Plan>,
+    pub(super) node: usize,
+    pub(super) params: Train,
+    pub(super) train: Arc<Pipeline>,
+    pub(super) feed: Feed,
     test: Option<Evaluator>,
-    network: Network,
-    optimizer: Optimizer,
-    loss_scale: Option<LossScale>,
-    arithmetic: Arithmetic,
-    device: Device,
-    epochs: u64,
+    pub(super) network: Network,
+    pub(super) optimizer: Optimizer,
+    pub(super) loss_scale: Option<LossScale>,
+    pub(super) arithmetic: Arithmetic,
+    pub(super) device: Device,
+    pub(super) epochs: u64,
     /// Where to stop, if before the end.
     step_limit: Option<u64>,
+    pub(super) position: Position,
 }
 
 impl Session {
@@ -88,7 +91,8 @@ impl Session {
         let network = built.map_err(|e| RunError::at(name, e))?;
         Ok(Self {
             feed: Feed::new(&train, device, resources)?,
-            optimizer: Optimizer::new(&params.optimizer, network.trainable()),
+            optimizer: Optimizer::new(&params.optimizer, network.trainable().into_iter().map(|(_, t)| t).collect()),
+            position: Position::default(),
             loss_scale: LossScale::of(arithmetic),
             epochs: options.epochs.unwrap_or(params.epochs),
             step_limit: options.steps,
@@ -127,68 +131,172 @@ impl Session {
         &self.network
     }
 
+    /// How far it is.
+    pub fn position(&self) -> &Position {
+        &self.position
+    }
+
     /// Steps that will be done.
-    fn steps(&self) -> u64 {
+    pub(super) fn steps(&self) -> u64 {
         let all = self.epochs * self.train.batches_per_epoch();
         self.step_limit.map_or(all, |limit| all.min(limit))
     }
 
-    /// Trains to the end, or until the executor is stopped. The model and the optimiser keep their state.
+    /// What a checkpoint must agree with: everything that the weights depend on.
+    fn fingerprint(&self) -> String {
+        let mut hash = Md5::new();
+        for node in &self.plan.nodes {
+            let params = serde_json::Value::Object(node.params.clone());
+            hash.update(format!("{} {} {params}\n", node.name, node.operator.name()));
+        }
+        let arithmetic = self.arithmetic.word();
+        hash.update(format!("{:?} {} {} {arithmetic}", self.plan.edges, self.plan.seed, self.epochs));
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// A copy of the state now, which is between two steps.
+    pub fn checkpoint(&self) -> Result<Checkpoint, TorchError> {
+        let mut tensors = self.network.named();
+        for ((name, _), momentum) in self.network.trainable().iter().zip(self.optimizer.momenta()) {
+            tensors.extend(momentum.as_ref().map(|m| (format!("{OPTIMIZER}{name}"), m.shallow_clone())));
+        }
+        tensors.sort_by(|a, b| a.0.cmp(&b.0));
+        for (_, tensor) in &mut tensors {
+            // In the order of the shape, whatever the order in memory: that is what a file holds.
+            *tensor = tensor.f_detach_copy()?.f_contiguous()?;
+        }
+        let loss_scale = self.loss_scale.as_ref().map(LossScale::state);
+        let position = Position { loss_scale, ..self.position.clone() };
+        Ok(Checkpoint { position, fingerprint: self.fingerprint(), tensors })
+    }
+
+    /// Goes on from a state. It must be of the same graph, seed, epochs and arithmetic.
+    pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), RunError> {
+        if checkpoint.fingerprint != self.fingerprint() {
+            return Err(RunError::new(
+                "the checkpoint belongs to another training: graph, parameters, seed, epochs and precision must be those that it was made with",
+            ));
+        }
+        let find = |name: &str| checkpoint.tensors.iter().find(|(n, _)| n == name).map(|(_, tensor)| tensor);
+        let fail = |error: tch::TchError| RunError::new(TorchError::from(error));
+        for (name, mut tensor) in self.network.named() {
+            let saved = find(&name).filter(|saved| saved.size() == tensor.size());
+            let saved = saved.ok_or_else(|| RunError::new(format!("the checkpoint has no `{name}` of this shape")))?;
+            tch::no_grad(|| tensor.f_copy_(saved)).map_err(fail)?;
+        }
+        for (index, (name, weight)) in self.network.trainable().into_iter().enumerate() {
+            let saved = find(&format!("{OPTIMIZER}{name}")).filter(|saved| saved.size() == weight.size());
+            let momentum = match saved {
+                // In the weight's own order in memory.
+                Some(saved) => {
+                    let mut momentum = tch::no_grad(|| weight.f_zeros_like()).map_err(fail)?;
+                    momentum.f_copy_(saved).map_err(fail)?;
+                    Some(momentum)
+                }
+                None => None,
+            };
+            self.optimizer.set_momentum(index, momentum);
+        }
+        self.position = checkpoint.position.clone();
+        if let (Some(scale), Some(saved)) = (&mut self.loss_scale, self.position.loss_scale) {
+            scale.restore(saved);
+        }
+        Ok(())
+    }
+
+    /// Trains to the end, or until the executor is stopped, and can be called again to go on. `keeper` is asked after
+    /// each step, after each epoch and when the run is stopped, whether it wants the state.
     pub fn run(
         &mut self,
         executor: &dyn Executor,
         hub: Option<&Hub>,
+        keeper: &mut dyn Keeper,
         observer: &mut dyn Observer,
     ) -> Result<Summary, RunError> {
         let stop = executor.stop_token();
         observer.start(&self.start());
-        let mut batches = executor.start(&self.train, BatchRange::epochs(0..self.epochs));
-        let mut progress = Progress::new(hub, self.plan.stage_of(self.node), self.plan.workers);
-        let mut summary = Summary {
-            epochs: 0,
-            steps: 0,
-            train_loss: None,
-            test_accuracy: None,
-            images_per_second: 0.0,
-            seconds: 0.0,
-            data_wait: 0.0,
-            stopped: false,
-            warning: self.warning(),
-        };
+        let before = self.position.clone();
         let start = Instant::now();
-        for epoch in 0..self.epochs {
-            let trained = self.epoch(epoch, &mut *batches, &mut progress, observer)?;
-            summary.train_loss = trained.mean_loss().or(summary.train_loss);
-            summary.steps = progress.steps;
-            if trained.steps < self.train.batches_per_epoch() {
+        let first = BatchId { epoch: before.epoch, index: before.batch };
+        let mut batches = executor.start(&self.train, BatchRange { start: first, end_epoch: self.epochs });
+        let mut progress = Progress::new(hub, self.plan.stage_of(self.node), self.plan.workers);
+        while self.position.epoch < self.epochs && self.position.step < self.steps() {
+            self.epoch(&mut *batches, &mut progress, keeper, observer)?;
+            if self.position.batch < self.train.batches_per_epoch() {
                 break;
             }
-            summary.epochs += 1;
-            let due = summary.epochs.is_multiple_of(self.params.evaluation.every) || summary.epochs == self.epochs;
-            let evaluation = Instant::now();
-            let accuracy = if due { self.evaluate(executor, &mut progress, observer)? } else { None };
-            summary.test_accuracy = accuracy.or(summary.test_accuracy);
-            let report = EpochReport {
-                epoch: epoch + 1,
-                step: progress.steps,
-                train_loss: trained.mean_loss().unwrap_or(f64::NAN),
-                test_accuracy: accuracy,
-                images_per_second: trained.images as f64 / trained.time.as_secs_f64().max(1e-9),
-                seconds: trained.time.as_secs_f64(),
-                evaluation_seconds: evaluation.elapsed().as_secs_f64(),
-            };
-            progress.epoch(&report);
-            observer.epoch(&report);
-            if progress.steps == self.steps() || stop.stopped() {
+            self.finish_epoch(executor, &mut progress, observer)?;
+            if stop.stopped() {
                 break;
+            }
+            self.offer(keeper, Moment::Epoch, observer);
+        }
+        if stop.stopped() {
+            self.offer(keeper, Moment::Stop, observer);
+        }
+        let position = &self.position;
+        let training = (position.training_seconds - before.training_seconds).max(1e-9);
+        Ok(Summary {
+            epochs: position.epoch,
+            steps: position.step,
+            train_loss: mean(position.epoch_loss, position.batch).or(position.train_loss),
+            test_accuracy: position.test_accuracy,
+            images_per_second: (position.images - before.images) as f64 / training,
+            seconds: start.elapsed().as_secs_f64(),
+            data_wait: batches.waited().as_secs_f64() / training,
+            stopped: stop.stopped(),
+            warning: self.warning(),
+        })
+    }
+
+    /// Gives the state to whoever keeps it, if it is wanted. That it could not be kept is no reason to lose the rest.
+    pub(super) fn offer(&self, keeper: &mut dyn Keeper, moment: Moment, observer: &mut dyn Observer) {
+        if keeper.wants(&self.position, moment) {
+            let kept = self.checkpoint().map_err(|e| e.0).and_then(|checkpoint| keeper.keep(&checkpoint));
+            if let Err(error) = kept {
+                observer.warning(&error);
             }
         }
-        summary.seconds = start.elapsed().as_secs_f64();
-        summary.stopped = stop.stopped();
-        let training = progress.training_time.as_secs_f64();
-        summary.images_per_second = progress.images as f64 / training.max(1e-9);
-        summary.data_wait = batches.waited().as_secs_f64() / training.max(1e-9);
-        Ok(summary)
+    }
+
+    /// Evaluates after the last step of an epoch, and reports it. An evaluation that is stopped is done again when the
+    /// training goes on.
+    fn finish_epoch(
+        &mut self,
+        executor: &dyn Executor,
+        progress: &mut Progress<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        let epoch = self.position.epoch + 1;
+        let due = epoch.is_multiple_of(self.params.evaluation.every) || epoch == self.epochs;
+        let start = Instant::now();
+        let accuracy = if due { self.evaluate(executor, progress, observer)? } else { None };
+        if due && self.test.is_some() && accuracy.is_none() {
+            return Ok(());
+        }
+        let position = &mut self.position;
+        let report = EpochReport {
+            epoch,
+            step: position.step,
+            train_loss: mean(position.epoch_loss, position.batch).unwrap_or(f64::NAN),
+            test_accuracy: accuracy,
+            images_per_second: position.epoch_images as f64 / position.epoch_seconds.max(1e-9),
+            seconds: position.epoch_seconds,
+            evaluation_seconds: start.elapsed().as_secs_f64(),
+        };
+        *position = Position {
+            epoch,
+            batch: 0,
+            epoch_loss: 0.0,
+            epoch_images: 0,
+            epoch_seconds: 0.0,
+            train_loss: Some(report.train_loss),
+            test_accuracy: accuracy.or(position.test_accuracy),
+            ..position.clone()
+        };
+        progress.epoch(&report);
+        observer.epoch(&report);
+        Ok(())
     }
 
     fn evaluate(
@@ -206,217 +314,8 @@ impl Session {
         progress.evaluating(false);
         accuracy
     }
-
-    /// Trains an epoch; it is cut short when the run is stopped.
-    fn epoch(
-        &mut self,
-        epoch: u64,
-        batches: &mut dyn Batches,
-        progress: &mut Progress<'_>,
-        observer: &mut dyn Observer,
-    ) -> Result<Trained, RunError> {
-        let (per_epoch, steps) = (self.train.batches_per_epoch(), self.steps());
-        // The schedule is that of the whole training, even if it is stopped before.
-        let all = self.epochs * per_epoch;
-        let mut trained = Trained::default();
-        let start = Instant::now();
-        progress.resume();
-        // The loss is read a step late, so that a GPU need not be waited for.
-        let mut unread: Option<Unread> = None;
-        while trained.steps < per_epoch && progress.steps < steps {
-            let asked = Instant::now();
-            let Some(batch) = batches.next()? else { break };
-            let waited = asked.elapsed();
-            progress.show(&self.train, self.node, &batch);
-            let rate =
-                self.optimizer.base_rate() * self.params.schedule.factor(progress.steps, all, self.params.epochs);
-            let images = batch.rows() as u64;
-            let loss = self.step(batch, rate)?;
-            progress.worked(images, waited, asked.elapsed() - waited);
-            trained.steps += 1;
-            trained.images += images;
-            let last = unread.replace(Unread { loss, epoch: epoch + 1, step: progress.steps, learning_rate: rate });
-            if let Some(last) = last {
-                self.read(last, &mut trained, progress, observer)?;
-            }
-        }
-        if let Some(last) = unread {
-            self.read(last, &mut trained, progress, observer)?;
-        }
-        trained.time = start.elapsed();
-        progress.training_time += trained.time;
-        Ok(trained)
-    }
-
-    /// Reads a step's loss, and says so.
-    fn read(
-        &self,
-        step: Unread,
-        trained: &mut Trained,
-        progress: &mut Progress<'_>,
-        observer: &mut dyn Observer,
-    ) -> Result<(), RunError> {
-        let loss = step.loss.f_double_value(&[]).map_err(|e| RunError::new(TorchError::from(e)))?;
-        trained.loss += loss;
-        trained.read += 1;
-        let report = StepReport {
-            epoch: step.epoch,
-            step: step.step,
-            loss,
-            learning_rate: step.learning_rate,
-            images_per_second: progress.images_per_second,
-        };
-        progress.step(&report, self.steps());
-        observer.step(&report);
-        Ok(())
-    }
-
-    /// Forward, backward, update. The loss is left on the device.
-    fn step(&mut self, batch: Batch, rate: f64) -> Result<Tensor, RunError> {
-        let (x, y) = self.feed.tensors(batch, IMAGE, LABEL)?;
-        let run = || -> Result<(Tensor, Vec<Tensor>), TorchError> {
-            let logits = self.arithmetic.run(self.device, || self.network.forward(&x, true))?;
-            let loss = self.loss(&logits.f_to_kind(Kind::Float)?, &y)?;
-            let minimised = match &self.loss_scale {
-                Some(scale) => scale.scale(&loss)?,
-                None => loss.shallow_clone(),
-            };
-            let gradients = Tensor::f_run_backward(&[minimised], self.optimizer.weights(), false, false)?;
-            Ok((loss.f_detach()?, gradients))
-        };
-        let name = &self.plan.nodes[self.node].name;
-        let (loss, mut gradients) = run().map_err(|e| RunError::at(name, e))?;
-        let fail = |e: TorchError| RunError { node: Some(self.plan.nodes[self.node].name.clone()), message: e.0 };
-        let usable = match &mut self.loss_scale {
-            Some(scale) => scale.unscale(&mut gradients).map_err(fail)?,
-            None => true,
-        };
-        if usable {
-            self.optimizer.step(gradients, rate).map_err(fail)?;
-        }
-        Ok(loss)
-    }
-
-    fn loss(&self, logits: &Tensor, y: &Tensor) -> Result<Tensor, TorchError> {
-        let LossSpec::CrossEntropy(loss) = &self.params.loss;
-        let none: Option<&Tensor> = None;
-        // -100: torch's label for "not counted", which no label is.
-        Ok(logits.f_cross_entropy_loss(y, none, tch::Reduction::Mean, -100, loss.label_smoothing)?)
-    }
 }
 
-/// A step whose loss is still on the device.
-struct Unread {
-    loss: Tensor,
-    epoch: u64,
-    step: u64,
-    learning_rate: f64,
-}
-
-/// What an epoch did.
-#[derive(Default)]
-struct Trained {
-    steps: u64,
-    images: u64,
-    loss: f64,
-    read: u64,
-    time: Duration,
-}
-
-impl Trained {
-    fn mean_loss(&self) -> Option<f64> {
-        (self.read > 0).then(|| self.loss / self.read as f64)
-    }
-}
-
-/// How far a run is, and who is told.
-struct Progress<'a> {
-    hub: Option<&'a Hub>,
-    stage: usize,
-    /// The training loop's own number among those who write counters.
-    writer: usize,
-    steps: u64,
-    images: u64,
-    images_per_second: f64,
-    training_time: Duration,
-    rate: Rate,
-    now: Training,
-}
-
-impl<'a> Progress<'a> {
-    fn new(hub: Option<&'a Hub>, stage: usize, writer: usize) -> Self {
-        Self {
-            hub,
-            stage,
-            writer,
-            steps: 0,
-            images: 0,
-            images_per_second: 0.0,
-            training_time: Duration::ZERO,
-            rate: Rate::new(),
-            now: Training::default(),
-        }
-    }
-
-    /// Training goes on after a pause that does not count.
-    fn resume(&mut self) {
-        self.rate = Rate::new();
-    }
-
-    fn worked(&mut self, images: u64, waited: Duration, busy: Duration) {
-        self.steps += 1;
-        self.images += images;
-        self.images_per_second = self.rate.step(images);
-        self.count(images as usize, waited, busy);
-    }
-
-    /// Counts a batch that the model was given, in training or in evaluation.
-    fn count(&self, images: usize, waited: Duration, busy: Duration) {
-        if let Some(hub) = self.hub {
-            hub.rows(self.stage, self.writer, images, busy);
-            hub.batch(self.stage, self.writer);
-            hub.wait(self.stage, Wait::Starved, waited);
-        }
-    }
-
-    /// Shows a batch to a viewer who looks at the model.
-    fn show(&self, pipeline: &Pipeline, node: usize, batch: &Batch) {
-        if let Some(hub) = self.hub.filter(|hub| hub.any_wanted() && hub.wanted(node)) {
-            hub.offer(batch_pictures(pipeline, node, batch));
-        }
-    }
-
-    fn step(&mut self, report: &StepReport, steps: u64) {
-        let Some(hub) = self.hub else { return };
-        self.now = Training {
-            epoch: report.epoch as u32,
-            step: report.step,
-            steps,
-            loss: report.loss as f32,
-            learning_rate: report.learning_rate,
-            images_per_second: report.images_per_second,
-            evaluating: false,
-        };
-        let point = CurvePoint { step: report.step, loss: report.loss as f32, learning_rate: report.learning_rate };
-        hub.step(self.now, point);
-    }
-
-    fn evaluating(&mut self, evaluating: bool) {
-        self.now.evaluating = evaluating;
-        if let Some(hub) = self.hub {
-            hub.training(self.now);
-        }
-    }
-
-    fn epoch(&self, report: &EpochReport) {
-        if let Some(hub) = self.hub {
-            hub.epoch(EpochResult {
-                epoch: report.epoch as u32,
-                step: report.step,
-                train_loss: report.train_loss as f32,
-                test_accuracy: report.test_accuracy.map(|a| a as f32),
-                seconds: report.seconds,
-            });
-        }
-    }
+fn mean(sum: f64, count: u64) -> Option<f64> {
+    (count > 0).then(|| sum / count as f64)
 }
