@@ -156,7 +156,7 @@ impl Observer for Print {
     }
 
     fn step(&mut self, step: &StepReport) {
-        if step.step % 10 == 0 {
+        if step.step.is_multiple_of(10) {
             println!("  step {}: loss {:.3}, learning rate {:.4}", step.step, step.loss, step.learning_rate);
         }
     }

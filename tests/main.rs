@@ -1,5 +1,7 @@
 //! Integration tests of the whole: one binary, so that libtorch is linked once. An index:
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is a failure, and says where")]
+
 /// Temporary folders, tiny data, time limits.
 mod harness;
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 pub use error::RunError;
 pub use images::{batch_pictures, sample_labels};
 pub use inline::Inline;
-pub use pipeline::Pipeline;
+pub use pipeline::{DeviceKernel, Pipeline};
 pub use stop::StopToken;
 pub use threaded::Threaded;
 

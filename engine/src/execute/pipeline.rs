@@ -26,6 +26,9 @@ pub struct Pipeline {
     outputs: Arc<[(Field, usize)]>,
 }
 
+/// A node on a GPU, and what works there.
+pub type DeviceKernel = (usize, Box<dyn DeviceMap>);
+
 impl Pipeline {
     /// Makes the kernels of all nodes that lead to `outlet`. Data is opened here.
     pub fn new(plan: &Arc<Plan>, outlet: usize, resources: &Resources) -> Result<Self, RunError> {
@@ -98,7 +101,7 @@ impl Pipeline {
     }
 
     /// Kernels of the nodes after the last one on the CPU, with their nodes. Made anew: they belong to a thread.
-    pub fn device_kernels(&self, resources: &Resources) -> Result<Vec<(usize, Box<dyn DeviceMap>)>, RunError> {
+    pub fn device_kernels(&self, resources: &Resources) -> Result<Vec<DeviceKernel>, RunError> {
         let mut kernels = Vec::new();
         for &index in &self.device_nodes {
             let node = &self.plan.nodes[index];

@@ -259,12 +259,12 @@ impl Ring {
         Ok(whole)
     }
 
-    fn chunk<'a>(&self, program: &StageProgram, chunk: &Chunk<'_>, mut cells: Vec<Cell<'a>>) -> Result<(), RunError> {
+    fn chunk<'a>(&self, program: &StageProgram, chunk: &Chunk<'_>, cells: Vec<Cell<'a>>) -> Result<(), RunError> {
         let start = self.hub.as_ref().map(|_| Instant::now());
         let mut scratch = self.lock_scratch().pop().unwrap_or_default();
         scratch.resize_with(scratch.len().max(program.scratch.len()), Buffer::default);
         let result = {
-            let mut all: Vec<Cell<'_>> = cells.drain(..).collect();
+            let mut all: Vec<Cell<'_>> = cells;
             for (buffer, row_bytes) in scratch.iter_mut().zip(&program.scratch) {
                 buffer.reserve(program.rows_per_chunk * row_bytes);
                 all.push(Cell::Own(&mut buffer.bytes_mut()[..chunk.samples.len() * row_bytes]));
