@@ -98,6 +98,9 @@ impl Observer for Screen {
         let style = "epoch {msg} {wide_bar:.cyan/dim} {pos}/{len}, {prefix}, {eta} left";
         self.bar.set_style(ProgressStyle::with_template(style).expect("the template is constant"));
         self.bar.set_length(start.steps);
+        // The time left follows from the steps of this run.
+        self.bar.set_position(start.done);
+        self.bar.reset_eta();
         self.bar.set_message(format!("1/{}", start.epochs));
         self.bar.set_prefix("first step");
         self.bar.enable_steady_tick(Duration::from_secs(1));
@@ -178,6 +181,7 @@ impl Observer for Events {
             "graph": start.graph,
             "epochs": start.epochs,
             "steps": start.steps,
+            "done": start.done,
             "steps_per_epoch": start.steps_per_epoch,
             "parameters": start.parameters,
             "device": start.device,

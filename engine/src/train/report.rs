@@ -14,6 +14,8 @@ pub struct RunStart {
     pub steps_per_epoch: u64,
     /// Steps to train in all.
     pub steps: u64,
+    /// Steps done before, by a run that this one goes on with.
+    pub done: u64,
     /// Numbers that are trained.
     pub parameters: u64,
     /// Where the model is.

@@ -114,6 +114,7 @@ impl Session {
             epochs: self.epochs,
             steps_per_epoch: self.train.batches_per_epoch(),
             steps: self.steps(),
+            done: self.position.step,
             parameters: self.network.parameters(),
             device: self.plan.nodes[self.node].place.to_string(),
             arithmetic: self.arithmetic,
