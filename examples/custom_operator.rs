@@ -11,53 +11,26 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use engine::batch::{Batch, DType, Rows};
+use engine::batch::{Batch, Rows};
 use engine::data::Where;
 use engine::execute::{BatchRange, Executor, Inline, Pipeline, RunError, StopToken, Threaded};
 use engine::graph::{Graph, GraphFile};
+use engine::operators::images::uint8_image;
 use engine::operators::{
     Kernel, Map, Operator, OperatorError, OperatorParams, PortSchemas, Registry, Resources, Role, Signature, Site,
     Write, WriteMode,
 };
-use engine::params::{Fault, Param, ParamSet, ParamType};
+use engine::params::{Faults, params};
 use engine::plan::{Pass, Plan, PlanOptions};
-use serde_json::{Map as JsonMap, Value, json};
 
-/// First: the parameters. A graph file is checked against `PARAMS`, which the JSON Schema shows as well.
-#[derive(Clone)]
-struct RandomInvert {
-    prob: f64,
-    field: String,
-}
-
-impl ParamSet for RandomInvert {
-    const DOCS: &'static str = "Makes the negative of each image with probability `prob`.";
-    const PARAMS: &'static [Param] = &[
-        Param {
-            name: "prob",
-            docs: "Probability that an image becomes its negative.",
-            kind: f64::kind,
-            default: Some(|| json!(0.5)),
-            bounds: Some((0.0, 1.0)),
-        },
-        Param {
-            name: "field",
-            docs: "Field to work on: uint8.",
-            kind: String::kind,
-            default: Some(|| json!("image")),
-            bounds: None,
-        },
-    ];
-
-    fn from_json(map: &JsonMap<String, Value>) -> Option<Self> {
-        Some(Self {
-            prob: map.get("prob").map_or(Some(0.5), f64::from_json)?,
-            field: map.get("field").map_or(Some("image".to_owned()), String::from_json)?,
-        })
-    }
-
-    fn to_json(&self) -> JsonMap<String, Value> {
-        JsonMap::from_iter([("prob".into(), json!(self.prob)), ("field".into(), json!(self.field))])
+// First: the parameters. A graph file is checked against them; the JSON Schema shows them as well.
+params! {
+    /// Makes the negative of each image with probability `prob`.
+    pub struct RandomInvert: Default {
+        /// Probability that an image becomes its negative.
+        prob: f64 = 0.5 => 0.0..=1.0,
+        /// Field to work on: uint8, height × width × channels.
+        field: String = "image".to_owned(),
     }
 }
 
@@ -76,18 +49,9 @@ impl Operator for RandomInvertOperator {
     const NAME: &'static str = "random_invert";
     const ROLE: Role = Role::Map;
 
-    fn signature(&self, params: &RandomInvert, inputs: &PortSchemas) -> Result<Signature, Fault> {
-        let field = inputs.field("field", &params.field)?;
-        if field.dtype != DType::Uint8 {
-            return Err(Fault {
-                path: "/input".into(),
-                at_key: false,
-                message: format!("field `{}` does not fit", field.name),
-                expected: Some("a field of uint8".into()),
-                given: Some(field.to_string()),
-                hint: Some("put this node before `normalize` and `convert`".into()),
-            });
-        }
+    fn signature(&self, params: &RandomInvert, inputs: &PortSchemas) -> Result<Signature, Faults> {
+        // Or a fault of one's own: `Fault::new("/prob", "what is wrong")`, with what was expected and given.
+        let (field, _) = uint8_image(inputs, &params.field)?;
         Ok(Signature {
             reads: vec![params.field.clone()],
             writes: vec![Write { field: field.clone(), mode: WriteMode::Update }],

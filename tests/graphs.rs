@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use engine::graph::{Graph, GraphError, GraphFile};
-use engine::operators::{Registry, json_schema};
+use engine::graph::{Graph, GraphBuilder, GraphError, GraphFile};
+use engine::operators::{Registry, Shapes, ToDevice, json_schema};
+
+use crate::harness::within;
 
 /// Where messages say that a file is, whatever the current directory.
 const INVALID: &str = "graphs/invalid";
@@ -146,4 +148,113 @@ fn messages_are_in_the_users_words() {
 fn the_schema_for_editors_is_the_engines() {
     let schema = format!("{:#}\n", json_schema(&Registry::builtin()));
     assert_none(compare("graphs/schema.json", &schema).into_iter().collect());
+}
+
+/// What is wrong with a text.
+fn refused(text: &str) -> GraphError {
+    let valid = GraphFile::parse(text, "graph").and_then(|file| Graph::validate_file(&file, &Registry::builtin()));
+    valid.err().expect("the graph is wrong")
+}
+
+/// A chain of nodes, each of which reads from the one before; the first from `start`.
+fn chain(length: usize, start: &str) -> String {
+    let mut from = start.to_owned();
+    let nodes = (0..length).map(|index| {
+        let node = format!("\"n{index}\":{{\"op\":\"to_device\",\"input\":\"{from}\"}}");
+        from = format!("n{index}");
+        node
+    });
+    let nodes = nodes.collect::<Vec<_>>().join(",");
+    format!("{{\"name\":\"chain\",\"nodes\":{{\"source\":{{\"op\":\"shapes\"}},{nodes}}}}}")
+}
+
+/// Neither the stack nor the square of the number of nodes is a limit.
+#[test]
+fn a_graph_may_be_deep() {
+    within(60, || {
+        let file = GraphFile::parse(&chain(100_000, "source"), "graph").expect("its form is right");
+        let graph = Graph::validate_file(&file, &Registry::builtin()).expect("a chain is a graph");
+        assert_eq!(graph.nodes().len(), 100_001);
+        let error = refused(&chain(100_000, "n99999"));
+        assert_eq!(error.problems.len(), 1);
+        let message = "a cycle of 100,000 nodes: n0 → n1 → n2 → n3 → n4 → n5 → n6 → n7 → … → n99999 → n0, each reads from \
+                       the one before";
+        assert_eq!(error.problems[0].message, message);
+    });
+}
+
+#[test]
+fn many_mistakes_are_found_in_time() {
+    within(60, || {
+        let nodes = |index| format!("\"n{index}\":{{\"op\":\"to_device\",\"input\":\"m{index}\"}}");
+        let nodes = (0..20_000).map(nodes).collect::<Vec<_>>().join(",");
+        let error = refused(&format!("{{\"name\":\"many\",\"nodes\":{{{nodes}}}}}"));
+        assert_eq!(error.problems.len(), 20_000);
+        let expected = error.problems[0].expected.as_deref().expect("the others are listed");
+        assert!(expected.ends_with("n12 … and 19,987 more"), "{expected}");
+        // Lists in lists, eight megabytes of them.
+        let lists = vec![format!("{}1{}", "[".repeat(100), "]".repeat(100)); 40_000].join(",");
+        let error = refused(&format!("{{\"name\":\"deep\",\"nodes\":{{}},\"what\":[{lists}]}}"));
+        assert_eq!(error.problems.len(), 2, "{error}");
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_without_end_is_given_up() {
+    let error = GraphFile::read(Path::new("/dev/zero")).expect_err("it is no graph");
+    assert_eq!(
+        error.to_string(),
+        "the file has more than 16,777,216 bytes, too many for a graph\n  hint      is it a graph file?\n  at        /dev/zero"
+    );
+}
+
+#[test]
+fn what_is_no_text_is_said_to_be_none() {
+    let folder = tempfile::TempDir::new().expect("a folder can be made");
+    let read = |bytes: &[u8]| {
+        let path = folder.path().join("graph.json");
+        fs::write(&path, bytes).expect("the folder can be written to");
+        let result = GraphFile::read(&path);
+        result.map_err(|error| (error.problems[0].message.clone(), error.problems[0].hint.clone()))
+    };
+    let text = "{ \"name\": \"a\", \"nodes\": { \"a\": { \"op\": \"shapes\" } } }";
+    assert!(read(format!("\u{feff}{text}").as_bytes()).is_ok(), "a mark of UTF-8 is skipped");
+    let wide: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let (message, hint) = read(&wide).expect_err("UTF-16 is not read");
+    assert_eq!(message, "the file is not text in UTF-8");
+    assert_eq!(hint.as_deref(), Some("it seems to be in UTF-16: save it as UTF-8"));
+    assert_eq!(read(&[]).expect_err("nothing is no graph").0, "the file is empty");
+    let folder = GraphFile::read(folder.path()).expect_err("a folder is no graph").to_string();
+    assert!(folder.starts_with("cannot read the graph file: it is a folder"), "{folder}");
+}
+
+/// A name is shown, not obeyed.
+#[test]
+fn messages_do_not_act_on_the_terminal() {
+    let error = refused("{ \"name\": \"a\", \"nodes\": { \"\\u001b[2J\": { \"op\": \"shapes\" } } }").to_string();
+    assert!(error.chars().all(|c| c == '\n' || !c.is_control()), "{error:?}");
+    let long = "x".repeat(10_000);
+    let error =
+        refused(&format!("{{ \"name\": \"a\", \"nodes\": {{ \"a\": {{ \"op\": \"shapes\", \"{long}\": 1 }} }} }}"));
+    assert!(error.to_string().len() < 500, "{error}");
+}
+
+/// The builder's graphs are held to the same rules as files.
+#[test]
+fn a_builder_reports_every_problem_too() {
+    let mut builder = GraphBuilder::new("../up");
+    let train = builder.source("train", Shapes::default());
+    builder.node("to/device", ToDevice::default(), &train);
+    builder.source("train", Shapes { batch_size: 0, ..Shapes::default() });
+    let error = builder.build(&Registry::builtin()).err().expect("the graph is wrong");
+    let messages: Vec<&str> = error.problems.iter().map(|p| p.message.as_str()).collect();
+    assert_eq!(messages, ["two nodes are named `train`", "wrong value for `name`", "this cannot be a node's name"]);
+}
+
+#[test]
+fn a_whole_number_may_be_written_with_an_exponent() {
+    let text = "{ \"name\": \"a\", \"seed\": 1e3, \"nodes\": { \"a\": { \"op\": \"shapes\", \"batch_size\": 64.0 } } }";
+    let file = GraphFile::parse(text, "graph").expect("its form is right");
+    assert_eq!(Graph::validate_file(&file, &Registry::builtin()).expect("it is valid").seed, 1000);
 }

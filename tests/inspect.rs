@@ -34,7 +34,7 @@ fn a_viewer_sees_counters_images_and_the_end() {
             "nodes": {
                 "images": { "op": "shapes", "batch_size": 64 },
                 "cut": { "op": "cutout", "crop_size": 8, "fill": [255, 0, 255], "input": "images" },
-                "slow": { "op": "fault_for_tests", "delay_us": 30, "input": "cut" },
+                "slow": { "op": "fault_for_tests", "delay_us": 300, "input": "cut" },
                 "normal": { "op": "normalize", "mean": [0], "std": [255], "input": "slow" }
             }
         });
@@ -66,7 +66,7 @@ fn a_viewer_sees_counters_images_and_the_end() {
             })
         };
         let first = snapshot(&mut client, 1);
-        let later = snapshot(&mut client, first.nodes[0].rows + 10_000);
+        let later = snapshot(&mut client, first.nodes[0].rows + 5_000);
         let busy = |s: &Snapshot, node: usize| s.nodes[node].busy_ns - first.nodes[node].busy_ns;
         assert!((0..4).all(|n| busy(&later, 2) >= busy(&later, n)), "`slow` is the slowest: {:?}", later.nodes);
         assert_eq!(later.nodes[0].bytes, later.nodes[0].rows * (3072 + 8));

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use engine::data::Where;
 use engine::execute::{BatchRange, Batches, Executor as _, Pipeline, StopToken, Threaded};
+use engine::operators::Resources;
 use engine::plan::PlanOptions;
 use serde_json::{Value, json};
 
@@ -121,14 +123,18 @@ fn a_slow_consumer_holds_up_the_workers_and_loses_nothing() {
     });
 }
 
+/// What a graph promises, files may not hold.
 #[test]
-fn a_source_smaller_than_a_batch_is_an_error_in_words() {
-    let graph = json!({
-        "name": "tiny",
-        "nodes": { "images": { "op": "shapes", "split": "test", "batch_size": 20_000, "drop_last": true } }
-    });
-    let error = Pipeline::new(&plan(&graph, &PlanOptions::default()), 0, &resources()).err().unwrap();
-    let expected =
-        "node `images`: 10000 samples do not fill a batch of 20000, and `drop_last` leaves out what does not";
+fn files_that_do_not_fill_a_batch_are_an_error_in_words() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let files = (1..=5).map(|n| format!("data_batch_{n}.bin")).chain(["test_batch.bin".to_owned()]);
+    for file in files {
+        std::fs::write(folder.path().join(file), [0; 3073 * 20]).unwrap();
+    }
+    let data_dir = Some(folder.path().to_path_buf());
+    let resources = Resources::new(Where { data_dir, ..Where::default() });
+    let graph = json!({ "name": "tiny", "nodes": { "images": { "op": "cifar10", "drop_last": true } } });
+    let error = Pipeline::new(&plan(&graph, &PlanOptions::default()), 0, &resources).err().unwrap();
+    let expected = "node `images`: 100 samples do not fill a batch of 512, and `drop_last` leaves out what does not";
     assert_eq!(error.to_string(), expected);
 }

@@ -4,7 +4,9 @@ use indexmap::IndexMap;
 
 use super::{Graph, GraphError, GraphSpec, InputSpec, NodeSpec};
 use crate::graph::problem::Problem;
+use crate::graph::validate::validate;
 use crate::operators::{OperatorParams, Registry};
+use crate::params::{child, quoted};
 
 /// Builds a graph node by node, from the same parameters as a graph file, into the same validation.
 ///
@@ -84,7 +86,8 @@ impl GraphBuilder {
     fn add(&mut self, name: &str, params: &impl OperatorParams, input: Option<InputSpec>) -> NodeRef {
         let node = NodeSpec { op: params.operator_name().to_owned(), input, params: params.to_json() };
         if self.spec.nodes.insert(name.to_owned(), node).is_some() {
-            let problem = Problem::new(Some(name), format!("/nodes/{name}"), "two nodes have this name");
+            let problem =
+                Problem::new(Some(name), child("/nodes", name), format!("two nodes are named {}", quoted(name)));
             self.problems.push(problem.hint("give one of them another name"));
         }
         NodeRef(name.to_owned())
@@ -97,9 +100,7 @@ impl GraphBuilder {
 
     /// Validates. Every problem is reported, not the first.
     pub fn build(self, registry: &Registry) -> Result<Graph, GraphError> {
-        if !self.problems.is_empty() {
-            return Err(GraphError::new(&self.spec.name, self.problems, None));
-        }
-        Graph::validate(&self.spec, registry)
+        validate(&self.spec, registry, self.problems)
+            .map_err(|problems| GraphError::new(&self.spec.name, problems, None))
     }
 }

@@ -1,6 +1,12 @@
 //! Graphs: as written, and as validated. No threads and no torch.
 
 mod builder;
+mod cycles;
+mod derive;
+mod file;
+mod form;
+mod inputs;
+mod json_error;
 mod problem;
 mod source_map;
 mod spec;
@@ -8,11 +14,13 @@ mod validate;
 
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef as _;
 use serde_json::{Map, Value};
 
 pub use builder::{GraphBuilder, IntoInput, NodeRef};
+pub use file::GraphFile;
 pub use problem::{GraphError, Problem};
-pub use spec::{GraphFile, GraphSpec, InputSpec, NodeSpec, TopLevel};
+pub use spec::{GRAPH_NAME_PATTERN, GraphSpec, InputSpec, NodeSpec, TopLevel};
 
 use crate::batch::Schema;
 use crate::operators::{AnyOperator, Registry, Signature};
@@ -48,12 +56,12 @@ pub struct Graph {
 impl Graph {
     /// Validates a graph that was built or changed in memory.
     pub fn validate(spec: &GraphSpec, registry: &Registry) -> Result<Self, GraphError> {
-        validate::validate(spec, registry).map_err(|problems| GraphError::new(&spec.name, problems, None))
+        validate::validate(spec, registry, Vec::new()).map_err(|problems| GraphError::new(&spec.name, problems, None))
     }
 
     /// Validates a graph file. Every problem is reported with its line and column.
     pub fn validate_file(file: &GraphFile, registry: &Registry) -> Result<Self, GraphError> {
-        validate::validate(&file.spec, registry)
+        validate::validate(&file.spec, registry, file.problems.clone())
             .map_err(|problems| GraphError::new(&file.origin, problems, Some(&file.map)))
     }
 
@@ -91,6 +99,9 @@ impl Graph {
 
     /// Nodes that this one reads from, with ports.
     pub fn producers(&self, node: usize) -> Vec<(usize, Option<&str>)> {
-        self.edges().into_iter().filter(|(_, to, _)| *to == node).map(|(from, _, port)| (from, port)).collect()
+        let incoming = self.dag.edges_directed(NodeIndex::new(node), Direction::Incoming);
+        let mut all: Vec<_> = incoming.map(|edge| (edge.source().index(), edge.weight().as_deref())).collect();
+        all.sort_unstable();
+        all
     }
 }

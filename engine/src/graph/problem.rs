@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::source_map::SourceMap;
-use crate::params::Fault;
+use crate::params::{Fault, quoted};
 
 /// One thing that is wrong with a graph.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,13 +97,27 @@ impl GraphError {
     /// Collects problems: finds where each stands in the text, and orders them so.
     pub(crate) fn new(origin: &str, mut problems: Vec<Problem>, map: Option<&SourceMap>) -> Self {
         if let Some(map) = map {
-            for problem in &mut problems {
-                problem.position = problem.position.or_else(|| map.find(&problem.path, problem.at_key));
-            }
+            map.locate(&mut problems);
             problems.sort_by_key(|p| p.position);
         }
         problems.dedup();
         Self { origin: origin.to_owned(), problems }
+    }
+}
+
+/// A text on its way to a terminal: what would act there, or turn the reading direction, is spelled out.
+struct Plain<'a>(&'a str);
+
+impl fmt::Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let acts = |c: char| c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+        let mut rest = self.0;
+        while let Some((at, c)) = rest.char_indices().find(|(_, c)| acts(*c)) {
+            f.write_str(&rest[..at])?;
+            write!(f, "{}", c.escape_default())?;
+            rest = &rest[at + c.len_utf8()..];
+        }
+        f.write_str(rest)
     }
 }
 
@@ -114,20 +128,34 @@ impl fmt::Display for GraphError {
                 f.write_str("\n\n")?;
             }
             if let Some(node) = &problem.node {
-                write!(f, "node `{node}`: ")?;
+                write!(f, "node {}: ", Plain(&quoted(node)))?;
             }
-            f.write_str(&problem.message)?;
+            write!(f, "{}", Plain(&problem.message))?;
             let lines = [("expected", &problem.expected), ("given", &problem.given), ("hint", &problem.hint)];
             for (label, text) in lines {
                 if let Some(text) = text {
-                    write!(f, "\n  {label:<9} {text}")?;
+                    write!(f, "\n  {label:<9} {}", Plain(text))?;
                 }
             }
+            write!(f, "\n  at        {}", Plain(&self.origin))?;
             match problem.position {
-                Some((line, column)) => write!(f, "\n  at        {}:{line}:{column}", self.origin)?,
-                None => write!(f, "\n  at        {} {}", self.origin, problem.path)?,
+                Some((line, column)) => write!(f, ":{line}:{column}")?,
+                None if problem.path.is_empty() => {}
+                None => write!(f, " {}", Plain(&problem.path))?,
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_acts_on_the_terminal() {
+        let problem = Problem::new(Some("\u{1b}[2J"), "/nodes/\u{1b}", "a bell: \u{7}, ä, \u{202e}");
+        let text = GraphError { origin: "here".into(), problems: vec![problem] }.to_string();
+        assert_eq!(text, "node `\\u{1b}[2J`: a bell: \\u{7}, ä, \\u{202e}\n  at        here /nodes/\\u{1b}");
     }
 }

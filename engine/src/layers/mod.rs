@@ -3,7 +3,7 @@
 
 mod shape;
 
-pub use shape::{LayerFault, RowShape, infer};
+pub use shape::{LayerFault, RowShape, check, infer};
 
 use crate::params::{params, tagged};
 

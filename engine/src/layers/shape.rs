@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Conv2d, LayerSpec, MaxPool2d};
+use super::LayerSpec;
+use crate::params::grouped;
 
 /// Shape of a row between two layers: channels × height × width, or a number of features.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +12,11 @@ pub struct RowShape(pub Vec<usize>);
 impl fmt::Display for RowShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0[..] {
-            [c, h, w] => write!(f, "an image of {c} channels, {h} × {w} pixels"),
-            [n] => write!(f, "{n} features"),
+            [c, h, w] => {
+                let [c, h, w] = [c, h, w].map(|n| grouped(*n as f64));
+                write!(f, "an image of {c} channels, {h} × {w} pixels")
+            }
+            [n] => write!(f, "{} features", grouped(*n as f64)),
             other => write!(f, "shape {other:?}"),
         }
     }
@@ -25,6 +29,8 @@ pub struct LayerFault {
     pub path: String,
     /// Name of the layer's kind.
     pub layer: &'static str,
+    /// What is wrong with it, after its name.
+    pub problem: &'static str,
     /// What it needs.
     pub expected: String,
     /// What arrives.
@@ -33,99 +39,159 @@ pub struct LayerFault {
     pub hint: Option<String>,
 }
 
-/// Largest size of a row between layers, in numbers; more is a mistake, and could overflow.
+impl LayerFault {
+    /// Its place in the list of layers, counted from 0; in a list of a layer's own, after that one's place: `2.1`.
+    pub fn place(&self) -> String {
+        let steps = self.path.split('/').filter(|step| step.parse::<usize>().is_ok());
+        steps.collect::<Vec<_>>().join(".")
+    }
+}
+
+/// Largest size of a row between layers and of a layer's weights, in numbers; more is a mistake, and could overflow.
 const MAX_ELEMENTS: usize = 1 << 40;
 
-/// Shape after all layers.
-pub fn infer(layers: &[LayerSpec], input: RowShape) -> Result<RowShape, LayerFault> {
-    infer_at(layers, input, "")
+/// Shape after all layers, or the first fault.
+pub fn infer(layers: &[LayerSpec], input: RowShape) -> Result<RowShape, Box<LayerFault>> {
+    check(layers, input).map_err(|mut faults| Box::new(faults.swap_remove(0)))
 }
 
-fn infer_at(layers: &[LayerSpec], input: RowShape, path: &str) -> Result<RowShape, LayerFault> {
-    layers.iter().enumerate().try_fold(input, |shape, (index, layer)| after(layer, shape, &format!("{path}/{index}")))
+/// Shape after all layers, or every fault up to a layer whose result nobody knows: at least one.
+pub fn check(layers: &[LayerSpec], input: RowShape) -> Result<RowShape, Vec<LayerFault>> {
+    let mut faults = Vec::new();
+    match all(layers, input, "", &mut faults) {
+        Some(shape) if faults.is_empty() => Ok(shape),
+        _ => Err(faults),
+    }
 }
 
-fn after(layer: &LayerSpec, input: RowShape, path: &str) -> Result<RowShape, LayerFault> {
+fn all(layers: &[LayerSpec], input: RowShape, path: &str, faults: &mut Vec<LayerFault>) -> Option<RowShape> {
+    let mut layers = layers.iter().enumerate();
+    layers.try_fold(input, |shape, (index, layer)| after(layer, &shape, &format!("{path}/{index}"), faults))
+}
+
+/// Shape after a layer. If it is known in spite of a fault, the layers after it can be checked.
+fn after(layer: &LayerSpec, input: &RowShape, path: &str, faults: &mut Vec<LayerFault>) -> Option<RowShape> {
+    let word = layer.word();
     let fault = |key: &str, expected: String, hint: Option<&str>| LayerFault {
         path: format!("{path}{key}"),
-        layer: layer.word(),
+        layer: word,
+        problem: "does not fit what arrives there",
         expected,
         given: input.to_string(),
         hint: hint.map(str::to_owned),
     };
-    let image = || match input.0[..] {
-        [c, h, w] => Ok((c, h, w)),
-        _ => Err(fault("", "an image of channels × height × width".into(), None)),
-    };
-    let agrees = |given: Option<usize>, key: &str, actual: usize, noun: &str| match given {
-        Some(wanted) if wanted != actual => {
-            Err(fault(key, format!("{wanted} {noun}"), Some("leave it out, or mend the layer before")))
+    let wants_image = matches!(
+        layer,
+        LayerSpec::Conv2d(_)
+            | LayerSpec::BatchNorm2d(_)
+            | LayerSpec::MaxPool2d(_)
+            | LayerSpec::AdaptiveMaxPool2d(_)
+            | LayerSpec::AdaptiveAvgPool2d(_)
+    );
+    let (channels, height, width) = match input.0[..] {
+        [channels, height, width] => (channels, height, width),
+        _ if wants_image => {
+            let hint = Some("put it before the flatten layer");
+            faults.push(fault("", "an image of channels × height × width".into(), hint));
+            return None;
         }
-        _ => Ok(()),
+        _ => (0, 0, 0),
     };
-    let shape = match layer {
+    let mut agrees = |given: Option<usize>, key: &str, actual: usize, noun: &str| {
+        if let Some(wanted) = given.filter(|wanted| *wanted != actual) {
+            let hint = format!("leave `{key}` out: it follows from the layer before");
+            faults.push(fault(&format!("/{key}"), format!("{} {noun}", grouped(wanted as f64)), Some(&hint)));
+        }
+    };
+    let (mut shape, mut weights) = (input.0.clone(), Some(0));
+    match layer {
         LayerSpec::Conv2d(conv) => {
-            let (c, h, w) = image()?;
-            agrees(conv.in_channels, "/in_channels", c, "channels")?;
-            let side = |n| conv_side(n, conv).ok_or_else(|| too_small(&fault, conv.kernel_size, conv.padding));
-            vec![conv.out_channels, side(h)?, side(w)?]
+            agrees(conv.in_channels, "in_channels", channels, "channels");
+            let sides = side(height, conv.kernel_size, conv.padding, conv.stride).zip(side(
+                width,
+                conv.kernel_size,
+                conv.padding,
+                conv.stride,
+            ));
+            let Some((height, width)) = sides else {
+                faults.push(too_small(&fault, conv.kernel_size, conv.padding));
+                return None;
+            };
+            shape = vec![conv.out_channels, height, width];
+            weights = product(&[channels, conv.out_channels, conv.kernel_size, conv.kernel_size]);
         }
         LayerSpec::MaxPool2d(pool) => {
-            let (c, h, w) = image()?;
             if pool.padding * 2 > pool.kernel_size {
                 let expected = format!("at most half of kernel_size {}", pool.kernel_size);
-                return Err(LayerFault { given: pool.padding.to_string(), ..fault("/padding", expected, None) });
+                let fault = fault("/padding", expected, None);
+                let problem = "has too much padding";
+                faults.push(LayerFault { problem, given: pool.padding.to_string(), ..fault });
+                return None;
             }
-            let side = |n| pool_side(n, pool).ok_or_else(|| too_small(&fault, pool.kernel_size, pool.padding));
-            vec![c, side(h)?, side(w)?]
-        }
-        LayerSpec::AdaptiveMaxPool2d(p) => image().map(|(c, ..)| vec![c, p.output_size, p.output_size])?,
-        LayerSpec::AdaptiveAvgPool2d(p) => image().map(|(c, ..)| vec![c, p.output_size, p.output_size])?,
-        LayerSpec::BatchNorm2d(norm) => {
-            let (c, ..) = image()?;
-            agrees(norm.num_features, "/num_features", c, "channels")?;
-            input.0.clone()
-        }
-        LayerSpec::Linear(linear) => {
-            let [n] = input.0[..] else {
-                let expected = "a row of features".into();
-                return Err(fault("", expected, Some("put a flatten layer before it")));
+            let stride = pool.stride.unwrap_or(pool.kernel_size);
+            let sides = side(height, pool.kernel_size, pool.padding, stride).zip(side(
+                width,
+                pool.kernel_size,
+                pool.padding,
+                stride,
+            ));
+            let Some((height, width)) = sides else {
+                faults.push(too_small(&fault, pool.kernel_size, pool.padding));
+                return None;
             };
-            agrees(linear.in_features, "/in_features", n, "features")?;
-            vec![linear.out_features]
+            shape = vec![channels, height, width];
         }
-        LayerSpec::Flatten(_) => vec![input.0.iter().product()],
-        LayerSpec::Relu(_) | LayerSpec::Gelu(_) | LayerSpec::Scale(_) | LayerSpec::Dropout(_) => input.0.clone(),
-        LayerSpec::Sequential(s) => infer_at(&s.layers, input.clone(), &format!("{path}/layers"))?.0,
-        LayerSpec::Residual(r) => {
-            let inner = infer_at(&r.layers, input.clone(), &format!("{path}/layers"))?;
-            if inner != input {
-                let expected = format!("layers that keep {input}");
-                return Err(LayerFault {
-                    given: format!("layers that make it {inner}"),
-                    ..fault("/layers", expected, None)
-                });
+        LayerSpec::AdaptiveMaxPool2d(pool) => shape = vec![channels, pool.output_size, pool.output_size],
+        LayerSpec::AdaptiveAvgPool2d(pool) => shape = vec![channels, pool.output_size, pool.output_size],
+        LayerSpec::BatchNorm2d(norm) => agrees(norm.num_features, "num_features", channels, "channels"),
+        LayerSpec::Linear(linear) => {
+            if let [features] = input.0[..] {
+                agrees(linear.in_features, "in_features", features, "features");
+                weights = product(&[features, linear.out_features]);
+            } else {
+                faults.push(fault("", "a row of features".into(), Some("put a flatten layer before it")));
             }
-            inner.0
+            shape = vec![linear.out_features];
         }
-    };
-    if shape.iter().try_fold(1_usize, |all, &n| all.checked_mul(n)).is_none_or(|all| all > MAX_ELEMENTS) {
-        return Err(fault("", format!("a result of at most {MAX_ELEMENTS} numbers a sample"), None));
+        LayerSpec::Flatten(_) => shape = vec![product(&input.0).unwrap_or(usize::MAX)],
+        LayerSpec::Relu(_) | LayerSpec::Gelu(_) | LayerSpec::Scale(_) | LayerSpec::Dropout(_) => {}
+        LayerSpec::Sequential(own) => shape = all(&own.layers, input.clone(), &format!("{path}/layers"), faults)?.0,
+        LayerSpec::Residual(own) => {
+            let inner = all(&own.layers, input.clone(), &format!("{path}/layers"), faults)?;
+            if inner != *input {
+                let fault = fault("/layers", format!("layers that keep {input}"), None);
+                let given = format!("layers that make it {inner}");
+                faults.push(LayerFault { problem: "must keep the shape", given, ..fault });
+            }
+        }
     }
-    Ok(RowShape(shape))
+    let most = grouped(MAX_ELEMENTS as f64);
+    let shape = RowShape(shape);
+    if product(&shape.0).is_none_or(|all| all > MAX_ELEMENTS) {
+        let fault = fault("", format!("at most {most} numbers a sample"), None);
+        faults.push(LayerFault { problem: "has too large a result", given: shape.to_string(), ..fault });
+        return None;
+    }
+    if weights.is_none_or(|all| all > MAX_ELEMENTS) {
+        let fault = fault("", format!("at most {most} weights"), None);
+        let given = format!("weights from {input} to {shape}");
+        faults.push(LayerFault { problem: "has too many weights", given, ..fault });
+    }
+    Some(shape)
+}
+
+fn product(sizes: &[usize]) -> Option<usize> {
+    sizes.iter().try_fold(1_usize, |all, &n| all.checked_mul(n))
 }
 
 fn too_small(fault: &dyn Fn(&str, String, Option<&str>) -> LayerFault, kernel: usize, padding: usize) -> LayerFault {
-    fault("", format!("at least {kernel} × {kernel} pixels with a padding of {padding}"), None)
+    let expected = format!("at least {kernel} × {kernel} pixels with a padding of {padding}");
+    fault("", expected, Some("more padding, or less pooling before it"))
 }
 
-fn conv_side(n: usize, conv: &Conv2d) -> Option<usize> {
-    Some((n + 2 * conv.padding).checked_sub(conv.kernel_size)? / conv.stride + 1)
-}
-
-fn pool_side(n: usize, pool: &MaxPool2d) -> Option<usize> {
-    let stride = pool.stride.unwrap_or(pool.kernel_size);
-    Some((n + 2 * pool.padding).checked_sub(pool.kernel_size)? / stride + 1)
+/// Places that a window has along a side.
+fn side(n: usize, kernel: usize, padding: usize, stride: usize) -> Option<usize> {
+    Some((n + 2 * padding).checked_sub(kernel)? / stride + 1)
 }
 
 #[cfg(test)]
@@ -164,5 +230,29 @@ mod tests {
         assert_eq!(fault.given, "layers that make it an image of 4 channels, 6 × 6 pixels");
         let fault = infer(&net, RowShape(vec![4, 2, 2])).expect_err("the image is smaller than the filter");
         assert_eq!((fault.path.as_str(), fault.layer), ("/0/layers/1", "conv2d"));
+        assert_eq!(fault.place(), "0.1");
+    }
+
+    #[test]
+    fn a_size_that_disagrees_does_not_hide_the_next_one() {
+        let net = layers(json!([
+            { "layer": "flatten" },
+            { "layer": "linear", "in_features": 3, "out_features": 8 },
+            { "layer": "linear", "in_features": 9, "out_features": 2 }
+        ]));
+        let faults = check(&net, RowShape(vec![1, 2, 2])).expect_err("both disagree");
+        let paths: Vec<&str> = faults.iter().map(|f| f.path.as_str()).collect();
+        assert_eq!(paths, ["/1/in_features", "/2/in_features"]);
+    }
+
+    #[test]
+    fn weights_are_limited() {
+        let net = layers(json!([
+            { "layer": "flatten" },
+            { "layer": "linear", "out_features": 16_777_216 },
+            { "layer": "linear", "out_features": 16_777_216 }
+        ]));
+        let fault = infer(&net, RowShape(vec![3, 32, 32])).expect_err("2⁴⁸ weights");
+        assert_eq!((fault.path.as_str(), fault.problem), ("/2", "has too many weights"));
     }
 }

@@ -6,7 +6,7 @@ use super::shapes::DrawnSource;
 use super::source::Order;
 use crate::batch::{Field, ImageSize, Rows};
 use crate::data::{CifarRecords, Found, Split, cifar};
-use crate::params::{Fault, Kind, ParamType, Word, params};
+use crate::params::{Faults, Kind, ParamType, Word, params};
 
 params! {
     /// Images of CIFAR-10 with their labels.
@@ -88,7 +88,7 @@ impl Operator for Cifar10Operator {
     const ROLE: Role = Role::Source;
     const INPUTS: Inputs = Inputs::None;
 
-    fn signature(&self, params: &Cifar10, _: &PortSchemas) -> Result<Signature, Fault> {
+    fn signature(&self, params: &Cifar10, _: &PortSchemas) -> Result<Signature, Faults> {
         Ok(image_source(SourceShape {
             rows: official_rows(params.split),
             batch_size: params.batch_size,

@@ -5,7 +5,7 @@ use half::{bf16, f16};
 use super::kernel::{DeviceMap, Kernel, Map, OperatorError, Site};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
 use crate::batch::{DType, Field, Rows};
-use crate::params::{Fault, params};
+use crate::params::{Faults, params};
 use crate::torch::{DeviceBatch, TorchError, kind};
 
 params! {
@@ -35,7 +35,7 @@ impl Operator for ConvertOperator {
     const NAME: &'static str = "convert";
     const ROLE: Role = Role::Map;
 
-    fn signature(&self, params: &Convert, inputs: &PortSchemas) -> Result<Signature, Fault> {
+    fn signature(&self, params: &Convert, inputs: &PortSchemas) -> Result<Signature, Faults> {
         let field = inputs.field("field", &params.field)?;
         let mode = if field.dtype == params.dtype { WriteMode::View } else { WriteMode::Replace };
         Ok(Signature {
@@ -81,8 +81,9 @@ macro_rules! element {
 element! {
     u8: f64::from, |v| v as u8;
     i64: |v| v as f64, |v| v as i64;
-    f16: f64::from, f16::from_f64;
-    bf16: f64::from, bf16::from_f64;
+    // These round once, on every processor.
+    f16: f64::from, f16::from_f64_const;
+    bf16: f64::from, bf16::from_f64_const;
     f32: f64::from, |v| v as f32;
 }
 

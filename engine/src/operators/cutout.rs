@@ -1,10 +1,10 @@
 //! `cutout`: covers a square of each image.
 
+use super::images::{image_size, per_channel, spread, uint8_image};
 use super::kernel::{Kernel, Map, OperatorError, Site};
-use super::lookup::{image_size, per_channel, spread, uint8_image};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
 use crate::batch::{ImageSize, Rows};
-use crate::params::{Fault, params};
+use crate::params::{Fault, Faults, params};
 
 params! {
     /// Covers a random square of each image with `fill`.
@@ -35,19 +35,16 @@ impl Operator for CutoutOperator {
     const NAME: &'static str = "cutout";
     const ROLE: Role = Role::Map;
 
-    fn signature(&self, params: &Cutout, inputs: &PortSchemas) -> Result<Signature, Fault> {
+    fn signature(&self, params: &Cutout, inputs: &PortSchemas) -> Result<Signature, Faults> {
         let (field, size) = uint8_image(inputs, &params.field)?;
-        per_channel("fill", params.fill.len(), size)?;
-        if params.crop_size > size.height.min(size.width) {
-            return Err(Fault {
-                path: "/crop_size".into(),
-                at_key: false,
-                message: "the square is larger than the image".into(),
-                expected: Some(format!("at most {}", size.height.min(size.width))),
-                given: Some(params.crop_size.to_string()),
-                hint: None,
-            });
+        let side = size.height.min(size.width);
+        let mut faults = Faults::default();
+        faults.keep(per_channel("fill", params.fill.len(), size));
+        if params.crop_size > side {
+            let fault = Fault::new("/crop_size", "the square is larger than the image");
+            faults.0.push(fault.expected(format!("at most {side}")).given(params.crop_size.to_string()));
         }
+        faults.end()?;
         Ok(Signature {
             reads: vec![params.field.clone()],
             writes: vec![Write { field: field.clone(), mode: WriteMode::Update }],

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::registry::{AnyOperator, Inputs, Registry};
-use crate::graph::TopLevel;
+use crate::graph::{GRAPH_NAME_PATTERN, TopLevel};
 use crate::params::{Kind, Param, ParamSet as _, clean_docs};
 
 /// An operator's documentation for a terminal, in Markdown.
@@ -74,8 +74,11 @@ pub fn json_schema(registry: &Registry) -> Value {
     let mut definitions = Map::new();
     let nodes: Vec<Value> = registry.operators().iter().map(|o| node_schema(*o, &mut definitions)).collect();
     let (mut properties, mut required) = object_parts(TopLevel::PARAMS, &mut definitions);
-    properties.remove("schema");
-    properties.insert("$schema".into(), json!({ "type": "string" }));
+    if let Some(name) = properties.get_mut("name").and_then(Value::as_object_mut) {
+        name.insert("pattern".into(), GRAPH_NAME_PATTERN.into());
+    }
+    let schema = "Where an editor finds the JSON Schema; not used otherwise.";
+    properties.insert("$schema".into(), json!({ "type": "string", "description": schema }));
     let names = json!({ "pattern": "^[A-Za-z0-9_-]{1,64}$" });
     properties.insert(
         "nodes".into(),

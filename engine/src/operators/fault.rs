@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::kernel::{Kernel, Map, OperatorError, Site};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature};
 use crate::batch::Rows;
-use crate::params::{Fault, params};
+use crate::params::{Faults, params};
 
 params! {
     /// Fails or dawdles on purpose, to see what a run does then. Changes nothing.
@@ -34,8 +34,9 @@ impl Operator for FaultOperator {
     type Params = FaultForTests;
     const NAME: &'static str = "fault_for_tests";
     const ROLE: Role = Role::Map;
+    const FOR_TESTS: bool = true;
 
-    fn signature(&self, _: &FaultForTests, _: &PortSchemas) -> Result<Signature, Fault> {
+    fn signature(&self, _: &FaultForTests, _: &PortSchemas) -> Result<Signature, Faults> {
         Ok(Signature::default())
     }
 

@@ -3,12 +3,12 @@
 use half::{bf16, f16};
 use tch::Tensor;
 
+use super::images::{any_image, image_size, mismatch, per_channel, spread};
 use super::kernel::{DeviceMap, Kernel, Map, OperatorError, Site};
-use super::lookup::{any_image, image_size, mismatch, per_channel, spread};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
 use crate::batch::{DType, Field, ImageSize, Layout, Rows};
-use crate::params::{Fault, choice, params};
-use crate::torch::{DeviceBatch, TorchError, kind};
+use crate::params::{Faults, choice, params};
+use crate::torch::{DeviceBatch, TorchError};
 
 params! {
     /// Makes each channel (value − mean) / std, in another element type.
@@ -63,17 +63,16 @@ impl Operator for NormalizeOperator {
     const NAME: &'static str = "normalize";
     const ROLE: Role = Role::Map;
 
-    fn signature(&self, params: &Normalize, inputs: &PortSchemas) -> Result<Signature, Fault> {
+    fn signature(&self, params: &Normalize, inputs: &PortSchemas) -> Result<Signature, Faults> {
         let (field, size) = any_image(inputs, &params.field)?;
         if field.dtype != DType::Uint8 {
-            return Err(mismatch(
-                "an image of uint8",
-                field,
-                "put this node before `convert`; it converts too (`dtype`)",
-            ));
+            let hint = "put this node before `convert`; it converts too (`dtype`)";
+            return Err(mismatch("an image of uint8", field, hint).into());
         }
-        per_channel("mean", params.mean.len(), size)?;
-        per_channel("std", params.std.len(), size)?;
+        let mut faults = Faults::default();
+        faults.keep(per_channel("mean", params.mean.len(), size));
+        faults.keep(per_channel("std", params.std.len(), size));
+        faults.end()?;
         Ok(Signature {
             reads: vec![params.field.clone()],
             writes: vec![Write {
@@ -92,16 +91,24 @@ impl Operator for NormalizeOperator {
         let (name, values) = (params.field.clone(), values(params, size.channels));
         Ok(Kernel::Map(match params.dtype {
             FloatType::Float32 => Box::new(Lookup { name, planes, table: table(&values, |v| v as f32) }),
-            FloatType::Float16 => Box::new(Lookup { name, planes, table: table(&values, f16::from_f64) }),
-            FloatType::Bfloat16 => Box::new(Lookup { name, planes, table: table(&values, bf16::from_f64) }),
+            FloatType::Float16 => Box::new(Lookup { name, planes, table: table(&values, f16::from_f64_const) }),
+            FloatType::Bfloat16 => Box::new(Lookup { name, planes, table: table(&values, bf16::from_f64_const) }),
         }))
     }
 
     fn device_kernel(&self, params: &Normalize, site: &Site<'_>) -> Result<Option<Box<dyn DeviceMap>>, OperatorError> {
         let ImageSize { channels, .. } = image_size(site.input, &params.field);
-        let values: Vec<f64> = values(params, channels).concat();
-        // The same roundings as on the CPU: from double precision, once.
-        let table = Tensor::f_from_slice(&values).and_then(|t| t.f_to_kind(kind(params.dtype.into())));
+        let values = values(params, channels);
+        // The very table of the CPU: torch would round twice, by way of float32.
+        let table = match params.dtype {
+            FloatType::Float32 => Tensor::f_from_slice(&table(&values, |v| v as f32).concat()),
+            FloatType::Float16 => Tensor::f_from_slice(&table(&values, f16::from_f64_const).concat()),
+            FloatType::Bfloat16 => {
+                // tch takes a slice of bf16 for one of f16.
+                let table = table(&values, bf16::from_f64_const).concat();
+                Tensor::f_from_data_size(bytemuck::cast_slice(&table), &[table.len() as i64], tch::Kind::BFloat16)
+            }
+        };
         let table = table.map_err(TorchError::from)?;
         Ok(Some(Box::new(DeviceLookup { params: params.clone(), channels, table })))
     }
@@ -113,6 +120,8 @@ fn values(params: &Normalize, channels: usize) -> Vec<Vec<f64>> {
     mean.iter().zip(std).map(|(mean, std)| (0..256).map(|v| (f64::from(v) - mean) / std).collect()).collect()
 }
 
+/// Rounded to a type. The constant functions of `half` round once, on every processor; its others go by way of float32
+/// where the processor converts that.
 fn table<T: Copy>(values: &[Vec<f64>], round: impl Fn(f64) -> T) -> Vec<[T; 256]> {
     values.iter().map(|channel| std::array::from_fn(|v| round(channel[v]))).collect()
 }

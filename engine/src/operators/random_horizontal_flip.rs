@@ -1,10 +1,10 @@
 //! `random_horizontal_flip`: mirrors images left to right.
 
+use super::images::uint8_image;
 use super::kernel::{Kernel, Map, OperatorError, Site};
-use super::lookup::uint8_image;
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
 use crate::batch::{ImageSize, Rows};
-use crate::params::{Fault, params};
+use crate::params::{Faults, params};
 
 params! {
     /// Mirrors each image left to right with probability `flip_prob`.
@@ -32,7 +32,7 @@ impl Operator for RandomHorizontalFlipOperator {
     const NAME: &'static str = "random_horizontal_flip";
     const ROLE: Role = Role::Map;
 
-    fn signature(&self, params: &RandomHorizontalFlip, inputs: &PortSchemas) -> Result<Signature, Fault> {
+    fn signature(&self, params: &RandomHorizontalFlip, inputs: &PortSchemas) -> Result<Signature, Faults> {
         let (field, _) = uint8_image(inputs, &params.field)?;
         Ok(Signature {
             reads: vec![params.field.clone()],
@@ -43,7 +43,7 @@ impl Operator for RandomHorizontalFlipOperator {
     }
 
     fn kernel(&self, params: &RandomHorizontalFlip, site: &Site<'_>) -> Result<Kernel, OperatorError> {
-        let size = super::lookup::image_size(site.input, &params.field);
+        let size = super::images::image_size(site.input, &params.field);
         Ok(Kernel::Map(Box::new(Flip { params: params.clone(), size })))
     }
 }

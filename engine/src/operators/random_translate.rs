@@ -1,13 +1,13 @@
 //! `random_translate`: shifts images by a few pixels.
 
+use super::images::{image_size, per_channel, spread, uint8_image};
 use super::kernel::{Kernel, Map, OperatorError, Site};
-use super::lookup::{image_size, per_channel, spread, uint8_image};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
 use crate::batch::{ImageSize, Rows};
-use crate::params::{Fault, params};
+use crate::params::{Faults, params};
 
 params! {
-    /// Shifts each image by up to `padding` pixels in each direction; what comes in from outside is `fill`.
+    /// Shifts each image by up to `padding` pixels in each direction; what comes in is `fill`.
     ///
     /// As FFCV's RandomTranslate: the two shifts are independent, and each of the 2·padding + 1 values from −padding
     /// to padding is as likely.
@@ -35,7 +35,7 @@ impl Operator for RandomTranslateOperator {
     const NAME: &'static str = "random_translate";
     const ROLE: Role = Role::Map;
 
-    fn signature(&self, params: &RandomTranslate, inputs: &PortSchemas) -> Result<Signature, Fault> {
+    fn signature(&self, params: &RandomTranslate, inputs: &PortSchemas) -> Result<Signature, Faults> {
         let (field, size) = uint8_image(inputs, &params.field)?;
         per_channel("fill", params.fill.len(), size)?;
         Ok(Signature {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::kernel::{DeviceMap, Kernel, OperatorError, Site};
 use crate::batch::{Field, Schema};
-use crate::params::{Fault, Param, ParamSet};
+use crate::params::{Fault, Faults, Param, ParamSet, listed, quoted};
 
 /// What a node is for the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +62,8 @@ impl PortSchemas {
     }
 
     /// A field of the first input, or the fault that it is not there. `key` is the parameter that names it.
-    pub fn field(&self, key: &str, name: &str) -> Result<&Field, Fault> {
-        self.first().and_then(|s| s.field(name)).ok_or_else(|| missing_field(self.first(), key, name))
+    pub fn field(&self, key: &str, name: &str) -> Result<&Field, Faults> {
+        self.first().and_then(|s| s.field(name)).ok_or_else(|| missing_field(self.first(), key, name).into())
     }
 
     pub(crate) fn into_ports(self) -> Vec<(Option<String>, Schema)> {
@@ -75,17 +75,12 @@ impl PortSchemas {
 pub(super) fn missing_field(schema: Option<&Schema>, key: &str, name: &str) -> Fault {
     let names: Vec<&str> = schema.into_iter().flat_map(Schema::fields).map(|f| f.name.as_str()).collect();
     let near = crate::params::near_miss(name, names.iter().copied());
-    Fault {
-        path: format!("/{key}"),
-        at_key: false,
-        message: match near {
-            Some(near) => format!("reads field `{name}`, which nobody writes; did you mean `{near}`?"),
-            None => format!("reads field `{name}`, which nobody writes"),
-        },
-        expected: Some(format!("one of the fields that arrive: {}", names.join(", "))),
-        given: None,
-        hint: None,
-    }
+    let message = match near {
+        Some(near) => format!("reads field {}, which nobody writes; did you mean `{near}`?", quoted(name)),
+        None => format!("reads field {}, which nobody writes", quoted(name)),
+    };
+    Fault::new(format!("/{key}"), message)
+        .expected(format!("one of the fields that arrive: {}", listed(names.iter().copied(), names.len())))
 }
 
 /// How an operator writes a field.
@@ -128,7 +123,7 @@ pub struct SourceShape {
 impl SourceShape {
     /// Batches of an epoch.
     pub fn batches(&self) -> u64 {
-        let size = self.batch_size as u64;
+        let size = self.batch_size.max(1) as u64;
         if self.drop_last { self.rows / size } else { self.rows.div_ceil(size) }
     }
 }
@@ -159,8 +154,11 @@ pub trait Operator: Send + Sync + 'static {
     /// What it reads from.
     const INPUTS: Inputs = Inputs::Rows;
 
+    /// Whether it is there for tests, and offered to nobody.
+    const FOR_TESTS: bool = false;
+
     /// What a node of this kind reads and writes. A fault's path starts at the node.
-    fn signature(&self, params: &Self::Params, inputs: &PortSchemas) -> Result<Signature, Fault>;
+    fn signature(&self, params: &Self::Params, inputs: &PortSchemas) -> Result<Signature, Faults>;
 
     /// What works. Called once for a run, or once for each of the node's uses.
     fn kernel(&self, params: &Self::Params, site: &Site<'_>) -> Result<Kernel, OperatorError>;
@@ -184,6 +182,8 @@ pub trait AnyOperator: Send + Sync {
     fn role(&self) -> Role;
     /// What it reads from.
     fn inputs(&self) -> Inputs;
+    /// Whether it is there for tests.
+    fn for_tests(&self) -> bool;
     /// Documentation, the first line a summary.
     fn docs(&self) -> &'static str;
     /// Parameters.
@@ -191,7 +191,7 @@ pub trait AnyOperator: Send + Sync {
     /// Parameters with the defaults spelled out; they must have been checked.
     fn complete(&self, params: &Map<String, Value>) -> Map<String, Value>;
     /// See [`Operator::signature`].
-    fn signature(&self, params: &Map<String, Value>, inputs: &PortSchemas) -> Result<Signature, Fault>;
+    fn signature(&self, params: &Map<String, Value>, inputs: &PortSchemas) -> Result<Signature, Faults>;
     /// See [`Operator::kernel`].
     fn kernel(&self, params: &Map<String, Value>, site: &Site<'_>) -> Result<Kernel, OperatorError>;
     /// See [`Operator::device_kernel`].
@@ -214,6 +214,9 @@ impl<T: Operator> AnyOperator for T {
     fn inputs(&self) -> Inputs {
         T::INPUTS
     }
+    fn for_tests(&self) -> bool {
+        T::FOR_TESTS
+    }
     fn docs(&self) -> &'static str {
         T::Params::DOCS
     }
@@ -223,7 +226,7 @@ impl<T: Operator> AnyOperator for T {
     fn complete(&self, params: &Map<String, Value>) -> Map<String, Value> {
         T::Params::from_json(params).expect(CHECKED).to_json()
     }
-    fn signature(&self, params: &Map<String, Value>, inputs: &PortSchemas) -> Result<Signature, Fault> {
+    fn signature(&self, params: &Map<String, Value>, inputs: &PortSchemas) -> Result<Signature, Faults> {
         Operator::signature(self, &T::Params::from_json(params).expect(CHECKED), inputs)
     }
     fn kernel(&self, params: &Map<String, Value>, site: &Site<'_>) -> Result<Kernel, OperatorError> {
@@ -270,6 +273,11 @@ impl Registry {
     /// All names.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.operators.iter().map(|o| o.name())
+    }
+
+    /// Names of those that are offered to users: all but those for tests.
+    pub fn offered(&self) -> impl Iterator<Item = &'static str> {
+        self.operators.iter().filter(|o| !o.for_tests()).map(|o| o.name())
     }
 
     /// All operators.

@@ -6,7 +6,7 @@ use super::registry::{Inputs, Operator, OperatorParams, PortSchemas, Role, Signa
 use super::source::Order;
 use crate::batch::Rows;
 use crate::data::{Split, drawn};
-use crate::params::{Fault, params};
+use crate::params::{Faults, params};
 
 /// Seed of the built-in images. Part of what they are: another one is another set.
 const SEED: u64 = 0;
@@ -43,7 +43,7 @@ impl Operator for ShapesOperator {
     const ROLE: Role = Role::Source;
     const INPUTS: Inputs = Inputs::None;
 
-    fn signature(&self, params: &Shapes, _: &PortSchemas) -> Result<Signature, Fault> {
+    fn signature(&self, params: &Shapes, _: &PortSchemas) -> Result<Signature, Faults> {
         Ok(image_source(SourceShape {
             rows: official_rows(params.split),
             batch_size: params.batch_size,

@@ -2,12 +2,12 @@
 
 use super::kernel::{Kernel, OperatorError, Site};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature};
-use crate::params::{Fault, Kind, ParamType, params};
+use crate::params::{Faults, Kind, ParamType, params};
 
 params! {
     /// Moves the batch to a device. The nodes after it run there.
     ///
-    /// As FFCV's ToDevice. Where the batch is on that device already, the plan drops it and says so.
+    /// As FFCV's ToDevice. Where the batch is on that device already it does nothing, and the plan says so.
     pub struct ToDevice: Default {
         /// `auto`: the first CUDA device where there is one, else the CPU. Or `cpu`, or `cuda:N`.
         device: DeviceChoice = DeviceChoice::Auto,
@@ -57,6 +57,7 @@ impl ParamType for DeviceChoice {
         Kind::Pattern {
             pattern: "^(auto|cpu|cuda(:[0-9]{1,3})?)$",
             words: "\"auto\", \"cpu\", \"cuda\" or \"cuda:N\"",
+            near: &["auto", "cpu", "cuda"],
             fits: |s| s.parse::<Self>().is_ok(),
         }
     }
@@ -82,7 +83,7 @@ impl Operator for ToDeviceOperator {
     const NAME: &'static str = "to_device";
     const ROLE: Role = Role::Transfer;
 
-    fn signature(&self, _: &ToDevice, _: &PortSchemas) -> Result<Signature, Fault> {
+    fn signature(&self, _: &ToDevice, _: &PortSchemas) -> Result<Signature, Faults> {
         Ok(Signature { on_gpu: true, ..Signature::default() })
     }
 

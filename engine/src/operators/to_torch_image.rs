@@ -1,10 +1,10 @@
 //! `to_torch_image`: images as torch's layers take them.
 
+use super::images::{any_image, image_size, mismatch};
 use super::kernel::{DeviceMap, Kernel, Map, OperatorError, Site};
-use super::lookup::{any_image, image_size, mismatch};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
 use crate::batch::{Field, ImageSize, Layout, Rows};
-use crate::params::{Fault, params};
+use crate::params::{Faults, params};
 use crate::torch::{DeviceBatch, TorchError};
 
 params! {
@@ -40,14 +40,11 @@ impl Operator for ToTorchImageOperator {
     const NAME: &'static str = "to_torch_image";
     const ROLE: Role = Role::Map;
 
-    fn signature(&self, params: &ToTorchImage, inputs: &PortSchemas) -> Result<Signature, Fault> {
+    fn signature(&self, params: &ToTorchImage, inputs: &PortSchemas) -> Result<Signature, Faults> {
         let (field, size) = any_image(inputs, &params.field)?;
         if field.layout != Layout::Hwc {
-            return Err(mismatch(
-                "an image [height, width, channels]",
-                field,
-                "it is in torch's order already: remove this node",
-            ));
+            let hint = "it is in torch's order already: remove this node";
+            return Err(mismatch("an image [height, width, channels]", field, hint).into());
         }
         let mode = if params.channels_last { WriteMode::View } else { WriteMode::Replace };
         Ok(Signature {

@@ -1,12 +1,12 @@
 //! `train`: the model and its recipe.
 
+use super::images::mismatch;
 use super::kernel::{Kernel, OperatorError, Site};
-use super::lookup::mismatch;
 use super::registry::{Inputs, Operator, OperatorParams, Port, PortSchemas, Role, Signature, missing_field};
 use super::to_device::DeviceChoice;
-use crate::batch::{Field, Layout, Schema};
-use crate::layers::{LayerSpec, RowShape, infer};
-use crate::params::{Fault, Kind, ParamSet as _, ParamType, params};
+use crate::batch::{DType, Field, Layout, Schema};
+use crate::layers::{LayerFault, LayerSpec, RowShape, check};
+use crate::params::{Fault, Faults, Kind, ParamSet as _, ParamType, params};
 use crate::train::{Constant, CrossEntropy, LossSpec, OptimizerSpec, Precision, ScheduleSpec, TestTimeAugmentation};
 
 params! {
@@ -28,7 +28,7 @@ params! {
         precision: Precision = Precision::Auto,
         /// Where the model is: `auto` (the first CUDA device where there is one, else the CPU), `cpu` or `cuda:N`.
         device: DeviceChoice = DeviceChoice::Auto,
-        /// Whether weights and images lie channels last, which convolutions are fastest with.
+        /// Whether filters lie channels last, which convolutions are fastest with.
         channels_last: bool = true,
         /// How the model is evaluated.
         evaluation: Evaluation = Evaluation::default(),
@@ -80,13 +80,28 @@ impl Operator for TrainOperator {
         Port { name: "test", required: false, docs: "batches to evaluate on" },
     ]);
 
-    fn signature(&self, params: &Train, inputs: &PortSchemas) -> Result<Signature, Fault> {
-        check_schedule(&params.schedule)?;
+    fn signature(&self, params: &Train, inputs: &PortSchemas) -> Result<Signature, Faults> {
+        let mut faults = Faults::default();
+        faults.keep(check_schedule(&params.schedule));
+        // Most models see the same shape at both inputs, whose layers are checked once.
+        let mut seen: Vec<(Vec<usize>, Option<usize>)> = Vec::new();
         for port in ["train", "test"] {
-            if let Some(schema) = inputs.port(port) {
-                check_port(params, port, schema)?;
+            let Some(schema) = inputs.port(port) else { continue };
+            let image = faults.keep(check_image(port, schema));
+            let classes = faults.keep(check_label(port, schema));
+            let Some(shape) = image.or_else(|| schema.field(IMAGE).and_then(torch_shape)) else { continue };
+            let case = (shape.clone(), classes);
+            if !seen.contains(&case) {
+                let place = if seen.is_empty() { String::new() } else { format!("input `{port}`: ") };
+                let layers = check_layers(&place, params, shape, classes).err().unwrap_or_default();
+                // Both inputs may find the same fault of a layer, in other words.
+                let new = |fault: &Fault| faults.0.iter().all(|known| known.path != fault.path);
+                let new: Vec<Fault> = layers.0.into_iter().filter(new).collect();
+                faults.0.extend(new);
+                seen.push(case);
             }
         }
+        faults.end()?;
         Ok(Signature { reads: vec![IMAGE.into(), LABEL.into()], random: true, on_gpu: true, ..Signature::default() })
     }
 
@@ -95,71 +110,104 @@ impl Operator for TrainOperator {
     }
 }
 
-fn check_port(params: &Train, port: &str, schema: &Schema) -> Result<(), Fault> {
-    let at = |fault: Fault| Fault { path: format!("/input/{port}"), ..fault };
-    let field = |name| schema.field(name).ok_or_else(|| at(missing_field(Some(schema), "input", name)));
-    let (image, label) = (field(IMAGE)?, field(LABEL)?);
-    if !image.dtype.is_float() {
-        let expected = "an image of a floating-point type";
-        return Err(at(mismatch(expected, image, "put a `normalize` or a `convert` node before the model")));
-    }
-    if image.layout == Layout::Hwc {
-        let expected = "an image [channels, height, width]";
-        return Err(at(mismatch(expected, image, "put a `to_torch_image` node before the model")));
-    }
-    let Some(classes) = label.classes else {
-        return Err(at(mismatch(
-            "a label: int64, one number a sample, of known classes",
-            label,
-            "it comes from the source",
-        )));
-    };
-    check_layers(params, image, classes)
+/// A fault of what arrives at an input.
+fn at(port: &str, fault: Fault) -> Faults {
+    let message = format!("input `{port}`: {}", fault.message);
+    Fault { path: format!("/input/{port}"), message, ..fault }.into()
 }
 
-fn check_layers(params: &Train, image: &Field, classes: usize) -> Result<(), Fault> {
-    let fault = |path: String, message: String, expected: String, given: String, hint: Option<String>| Fault {
-        path: format!("/layers{path}"),
-        at_key: false,
-        message,
-        expected: Some(expected),
-        given: Some(given),
-        hint,
+fn field<'a>(port: &str, schema: &'a Schema, name: &str) -> Result<&'a Field, Faults> {
+    schema.field(name).ok_or_else(|| at(port, missing_field(Some(schema), "input", name)))
+}
+
+/// Channels × height × width, whichever way an image lies.
+fn torch_shape(image: &Field) -> Option<Vec<usize>> {
+    image.image_size().map(|size| vec![size.channels, size.height, size.width])
+}
+
+/// Shape of the images, in torch's order.
+fn check_image(port: &str, schema: &Schema) -> Result<Vec<usize>, Faults> {
+    let image = field(port, schema, IMAGE)?;
+    let wanted = match image.dtype {
+        DType::Float16 | DType::Bfloat16 | DType::Float32 => None,
+        DType::Uint8 => Some("`normalize` or a `convert`"),
+        DType::Int64 => Some("`convert`"),
     };
-    let output = infer(&params.layers, RowShape(image.shape.clone())).map_err(|e| {
-        let message = format!("layer `{}` does not fit what arrives there", e.layer);
-        fault(e.path, message, e.expected, e.given, e.hint)
+    let (expected, hint) = match (wanted, image.layout == Layout::Hwc) {
+        (None, false) => return Ok(torch_shape(image).unwrap_or_else(|| image.shape.clone())),
+        (Some(node), false) => ("an image of a floating-point type", format!("put a {node} node before the model")),
+        (None, true) => ("an image [channels, height, width]", "put a `to_torch_image` node before the model".into()),
+        (Some(node), true) => (
+            "an image [channels, height, width] of a floating-point type",
+            format!("put a `to_torch_image` and a {node} node before the model"),
+        ),
+    };
+    Err(at(port, mismatch(expected, image, &hint)))
+}
+
+/// Number of the classes.
+fn check_label(port: &str, schema: &Schema) -> Result<usize, Faults> {
+    let label = field(port, schema, LABEL)?;
+    match label.classes {
+        Some(classes) if label.dtype == DType::Int64 && label.shape.is_empty() => Ok(classes),
+        _ => {
+            let expected = "a label: int64, one number a sample, of known classes";
+            Err(at(port, mismatch(expected, label, "leave the label as the source writes it")))
+        }
+    }
+}
+
+fn check_layers(place: &str, params: &Train, shape: Vec<usize>, classes: Option<usize>) -> Result<(), Faults> {
+    if params.layers.is_empty() {
+        let fault = Fault::new("/layers", "the model has no layers");
+        return Err(fault.expected("at least one, the last with an output for each class").into());
+    }
+    let output = check(&params.layers, RowShape(shape)).map_err(|faults| {
+        let one = |e: LayerFault| {
+            let message = format!("{place}layer {}, `{}`, {}", e.place(), e.layer, e.problem);
+            Fault::new(format!("/layers{}", e.path), message).expected(e.expected).given(e.given).maybe_hint(e.hint)
+        };
+        Faults(faults.into_iter().map(one).collect())
     })?;
-    match output.0[..] {
-        [n] if n == classes => Ok(()),
-        _ => Err(fault(
-            String::new(),
-            "the model's output does not fit the labels".into(),
-            format!("{classes} features, one for each class"),
-            output.to_string(),
-            Some(format!("let the last layer be linear, with \"out_features\": {classes}")),
-        )),
+    let Some(classes) = classes.filter(|classes| output.0 != [*classes]) else { return Ok(()) };
+    let (path, hint) = match output_key("/layers", &params.layers) {
+        Some(path) if output.0.len() == 1 => (path, format!("write \"out_features\": {classes}")),
+        _ => {
+            let hint = format!("let the last layer be linear, with \"out_features\": {classes}");
+            (format!("/layers/{}", params.layers.len() - 1), hint)
+        }
+    };
+    let fault = Fault::new(path, format!("{place}the model's output does not fit the labels")).hint(hint);
+    Err(fault.expected(format!("{classes} features, one for each class")).given(output.to_string()).into())
+}
+
+/// Where the number of outputs is written, if it is a linear layer that makes them.
+fn output_key(path: &str, layers: &[LayerSpec]) -> Option<String> {
+    let keeps = |layer: &LayerSpec| {
+        matches!(layer, LayerSpec::Relu(_) | LayerSpec::Gelu(_) | LayerSpec::Scale(_) | LayerSpec::Dropout(_))
+    };
+    let last = layers.iter().rposition(|layer| !keeps(layer))?;
+    match &layers[last] {
+        LayerSpec::Linear(_) => Some(format!("{path}/{last}/out_features")),
+        LayerSpec::Sequential(own) => output_key(&format!("{path}/{last}/layers"), &own.layers),
+        _ => None,
     }
 }
 
-fn check_schedule(schedule: &ScheduleSpec) -> Result<(), Fault> {
+fn check_schedule(schedule: &ScheduleSpec) -> Result<(), Faults> {
     let ScheduleSpec::PiecewiseLinear(schedule) = schedule else { return Ok(()) };
-    let fault = |path: String, expected: &str| Fault {
-        path: format!("/schedule/points{path}"),
-        at_key: false,
-        message: "the schedule's points are in no order".into(),
-        expected: Some(expected.into()),
-        given: None,
-        hint: None,
-    };
+    let path = "/schedule/points";
     if schedule.points.is_empty() {
-        return Err(Fault {
-            message: "the schedule has no points".into(),
-            ..fault(String::new(), "at least one point [epoch, factor]")
-        });
+        return Err(Fault::new(path, "the schedule has no points")
+            .expected("at least one point [epoch, factor]")
+            .into());
     }
     match schedule.points.windows(2).position(|pair| pair[0][0] >= pair[1][0]) {
-        Some(index) => Err(fault(format!("/{}", index + 1), "epochs that ascend from point to point")),
+        Some(index) => {
+            let (before, after) = (schedule.points[index][0], schedule.points[index + 1][0]);
+            let fault = Fault::new(format!("{path}/{}/0", index + 1), "the schedule's epochs do not ascend");
+            Err(fault.expected(format!("an epoch after {before}")).given(format!("{after} after {before}")).into())
+        }
         None => Ok(()),
     }
 }

@@ -2,24 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{Kind, Param, near_miss};
-
-/// Something wrong in JSON, before anybody knows what node it belongs to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Fault {
-    /// Where: keys and indices from the object that was checked, each after a `/`.
-    pub path: String,
-    /// Whether the key at the end of the path is meant, rather than its value.
-    pub at_key: bool,
-    /// What is wrong, in a sentence without an end.
-    pub message: String,
-    /// What was expected.
-    pub expected: Option<String>,
-    /// What was given.
-    pub given: Option<String>,
-    /// What was probably meant, or can be done.
-    pub hint: Option<String>,
-}
+use super::words::{child, either, grouped, quoted, show};
+use super::{Fault, Kind, Param, Variant, near_miss};
 
 /// Finds every fault in an object's keys, of which those in `others` are somebody else's.
 pub fn check(params: &[Param], others: &[&str], map: &Map<String, Value>, path: &str, faults: &mut Vec<Fault>) {
@@ -27,47 +11,40 @@ pub fn check(params: &[Param], others: &[&str], map: &Map<String, Value>, path: 
         if others.contains(&key.as_str()) {
             continue;
         }
-        let path = format!("{path}/{key}");
+        let path = child(path, key);
         match params.iter().find(|p| p.name == key) {
-            Some(param) => check_value(&(param.kind)(), param.bounds, value, &path, faults),
-            None => faults.push(unknown_key(params, others, key, path)),
+            Some(param) => check_param(param, value, &path, faults),
+            None => faults.push(unknown_key(params, others, map, key, path)),
         }
     }
     for param in params.iter().filter(|p| p.default.is_none() && !map.contains_key(p.name)) {
-        faults.push(Fault {
-            path: path.to_owned(),
-            at_key: true,
-            message: format!("missing parameter `{}`", param.name),
-            expected: Some((param.kind)().words(param.bounds)),
-            given: None,
-            hint: Some(format!("it is: {}", super::clean_docs(param.docs).replace('\n', " "))),
-        });
+        let fault = Fault::new(path, format!("missing key `{}`", param.name)).at_key();
+        faults.push(fault.expected((param.kind)().words(param.bounds)).hint(summary(param.docs)));
     }
 }
 
-fn unknown_key(params: &[Param], others: &[&str], key: &str, path: String) -> Fault {
+/// Finds every fault in the value of one parameter.
+pub(crate) fn check_param(param: &Param, value: &Value, path: &str, faults: &mut Vec<Fault>) {
+    check_value(&(param.kind)(), param.bounds, value, path, faults);
+}
+
+/// The first sentence, without its full stop.
+fn summary(docs: &str) -> String {
+    let docs = super::clean_docs(docs).replace('\n', " ");
+    let first = docs.split(". ").next().unwrap_or_default();
+    first.trim_end_matches('.').to_owned()
+}
+
+fn unknown_key(params: &[Param], others: &[&str], map: &Map<String, Value>, key: &str, path: String) -> Fault {
     let known: Vec<&str> = params.iter().map(|p| p.name).chain(others.iter().copied()).collect();
-    let near = near_miss(key, known.iter().copied());
-    Fault {
-        path,
-        at_key: true,
-        message: match near {
-            Some(near) => format!("unknown key `{key}`; did you mean `{near}`?"),
-            None => format!("unknown key `{key}`"),
-        },
-        expected: Some(format!("one of {}", known.join(", "))),
-        given: None,
-        hint: None,
-    }
-}
-
-/// A value, shortened for a message.
-pub(crate) fn show(value: &Value) -> String {
-    let text = value.to_string();
-    if text.chars().count() > 60 {
-        return format!("{}…", text.chars().take(57).collect::<String>());
-    }
-    text
+    // What is there already was not meant, unless nothing else can have been.
+    let absent = known.iter().copied().filter(|k| !map.contains_key(*k));
+    let near = near_miss(key, absent).or_else(|| near_miss(key, known.iter().copied()));
+    let message = match near {
+        Some(near) => format!("unknown key {}; did you mean `{near}`?", quoted(key)),
+        None => format!("unknown key {}", quoted(key)),
+    };
+    Fault::new(path, message).at_key().expected(format!("one of {}", known.join(", ")))
 }
 
 fn check_value(kind: &Kind, bounds: Option<(f64, f64)>, value: &Value, path: &str, faults: &mut Vec<Fault>) {
@@ -103,46 +80,125 @@ fn check_value(kind: &Kind, bounds: Option<(f64, f64)>, value: &Value, path: &st
         },
     };
     if !fits {
-        let key = path.rsplit('/').find(|part| part.parse::<usize>().is_err()).unwrap_or_default();
-        let hint = match (kind, value.as_str()) {
-            (Kind::Choice(values), Some(word)) => near_miss(word, values.iter().map(|v| v.name)),
-            _ => None,
-        };
-        faults.push(Fault {
-            path: path.to_owned(),
-            at_key: false,
-            message: format!("wrong value for `{key}`"),
-            expected: Some(kind.words(bounds)),
-            given: Some(show(value)),
-            hint: hint.map(|near| format!("did you mean \"{near}\"?")),
-        });
+        let fault = Fault::new(path, format!("wrong value for `{}`", place(path)));
+        let fault = fault.expected(expected(kind, bounds, value)).given(show(value));
+        faults.push(fault.maybe_hint(hint(kind, bounds, value)));
     }
+}
+
+/// `fill[2]` for `/nodes/cutout/fill/2`.
+fn place(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').collect();
+    let key = parts.iter().rposition(|part| part.parse::<usize>().is_err()).unwrap_or_default();
+    let indices: String = parts[key + 1..].iter().map(|index| format!("[{index}]")).collect();
+    format!("{}{indices}", parts[key])
+}
+
+/// What was expected. The greatest value of a type goes without saying, unless the value is beyond it.
+fn expected(kind: &Kind, bounds: Option<(f64, f64)>, value: &Value) -> String {
+    match kind {
+        Kind::Integer { max, .. } if bounds.is_none() && value.as_f64().is_some_and(|n| n > *max as f64) => {
+            format!("a whole number of at most {}", grouped(*max as f64))
+        }
+        _ => kind.words(bounds),
+    }
+}
+
+/// What was probably meant by a value of the wrong kind.
+fn hint(kind: &Kind, bounds: Option<(f64, f64)>, value: &Value) -> Option<String> {
+    let fits = |kind: &Kind, value: &Value| {
+        let mut faults = Vec::new();
+        check_value(kind, bounds, value, "", &mut faults);
+        faults.is_empty()
+    };
+    match (kind, value) {
+        (Kind::Bool | Kind::Integer { .. } | Kind::Number, Value::String(text)) => {
+            let meant: Value = serde_json::from_str(text.trim()).ok()?;
+            fits(kind, &meant).then(|| format!("write {meant}, without quotes"))
+        }
+        (Kind::Text | Kind::Pattern { .. } | Kind::Choice(_), Value::Number(number)) => {
+            let meant = Value::String(number.to_string());
+            fits(kind, &meant).then(|| format!("write {meant}, with quotes"))
+        }
+        (Kind::Choice(values), Value::String(word)) => did_you_mean(word, values.iter().map(|v| v.name)),
+        (Kind::Pattern { near, .. }, Value::String(word)) => did_you_mean(word, near.iter().copied()),
+        (Kind::List(_), Value::Array(_)) => None,
+        (Kind::List(of), Value::String(_)) if matches!(**of, Kind::Tagged { .. }) => {
+            let one = hint(of, bounds, value)?;
+            Some(one.replacen("write ", "write [", 1) + "]")
+        }
+        (Kind::List(of), value) => {
+            let meant = match value {
+                Value::String(text) if !fits(of, value) => serde_json::from_str(text).ok()?,
+                _ => value.clone(),
+            };
+            match fits(of, &meant) {
+                true if meant.is_object() => Some("put it into a list, even if it is the only one".into()),
+                true => Some(format!("write [{meant}]")),
+                false => None,
+            }
+        }
+        (Kind::Tagged { tag, variants, .. }, Value::String(word)) => {
+            let variants = variants();
+            let names = || variants.iter().map(|v| v.name);
+            let meant = names().find(|name| name == word).or_else(|| near_miss(word, names()))?;
+            Some(format!("write {{ \"{tag}\": \"{meant}\" }}"))
+        }
+        _ => None,
+    }
+}
+
+fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    near_miss(word, candidates).map(|near| format!("did you mean \"{near}\"?"))
 }
 
 fn check_tagged(
     tag: &str,
     what: &str,
-    variants: &[super::Variant],
+    variants: &[Variant],
     map: &Map<String, Value>,
     path: &str,
     faults: &mut Vec<Fault>,
 ) {
     let names: Vec<&str> = variants.iter().map(|v| v.name).collect();
-    let word = map.get(tag).and_then(Value::as_str);
-    if let Some(variant) = variants.iter().find(|v| Some(v.name) == word) {
+    let Some(given) = map.get(tag) else {
+        // A word that names a variant, or a key that is nearly the right one, was meant to be it.
+        let names_one = |value: &Value| value.as_str().is_some_and(|word| names.contains(&word));
+        let meant = map.iter().find(|(_, value)| names_one(value)).map(|(key, _)| key.as_str());
+        let meant = meant.or_else(|| near_miss(tag, map.keys().map(String::as_str)));
+        let expected = match names.len() {
+            0..=3 => format!("\"{tag}\": {}", one_of(&names)),
+            _ => format!("\"{tag}\" with {}", one_of(&names)),
+        };
+        let fault = Fault::new(path, format!("missing key `{tag}`")).expected(expected);
+        faults.push(fault.maybe_hint(meant.map(|key| format!("is {} meant to be `{tag}`?", quoted(key)))));
+        return;
+    };
+    if let Some(variant) = variants.iter().find(|v| Some(v.name) == given.as_str()) {
         return check(variant.params, &[tag], map, path, faults);
     }
-    let near = word.and_then(|word| near_miss(word, names.iter().copied()));
-    faults.push(Fault {
-        path: if map.contains_key(tag) { format!("{path}/{tag}") } else { path.to_owned() },
-        at_key: false,
-        message: match (map.get(tag), near) {
-            (None, _) => format!("missing key `{tag}`"),
-            (Some(given), Some(near)) => format!("unknown {what} {}; did you mean \"{near}\"?", show(given)),
-            (Some(given), None) => format!("unknown {what} {}", show(given)),
-        },
-        expected: Some(format!("one of {}", names.join(", "))),
-        given: map.get(tag).map(show),
-        hint: None,
-    });
+    let message = match given.as_str().and_then(|word| near_miss(word, names.iter().copied())) {
+        Some(near) => format!("unknown {what} {}; did you mean \"{near}\"?", show(given)),
+        None => format!("unknown {what} {}", show(given)),
+    };
+    faults.push(Fault::new(child(path, tag), message).expected(one_of(&names)));
+}
+
+fn one_of(names: &[&str]) -> String {
+    match names.len() {
+        0..=3 => either(&names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>()),
+        _ => format!("one of {}", names.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place;
+
+    #[test]
+    fn places_are_as_in_a_program() {
+        assert_eq!(place("/nodes/cutout/fill/2"), "fill[2]");
+        assert_eq!(place("/nodes/model/schedule/points/1/0"), "points[1][0]");
+        assert_eq!(place("/seed"), "seed");
+    }
 }

@@ -3,8 +3,9 @@
 /// Declares a struct of parameters.
 ///
 /// Each field is `name: type = default => least..=greatest,`; without a default it must be given, and bounds are for
-/// numbers. Documentation comments are shown to users, in the terminal and in editors. With `: Default` after the name,
-/// the struct has Rust's `Default`, for the builder.
+/// numbers. Documentation comments are shown to users, in the terminal and in editors. For the builder, the struct has
+/// a function `new`, which takes the fields without a default in their order; or, with `: Default` after the name, where
+/// all have one, Rust's `Default`.
 ///
 /// ```
 /// engine::params::params! {
@@ -17,6 +18,17 @@
 ///     }
 /// }
 /// assert_eq!(Brighten::default().factor, 1.2);
+///
+/// engine::params::params! {
+///     /// Darkens a corner.
+///     pub struct Vignette {
+///         /// Its side, in pixels.
+///         size: usize,
+///         /// Factor.
+///         factor: f64 = 0.5,
+///     }
+/// }
+/// assert_eq!(Vignette { factor: 0.1, ..Vignette::new(8) }, Vignette { size: 8, factor: 0.1 });
 /// ```
 #[macro_export]
 macro_rules! params {
@@ -68,12 +80,31 @@ macro_rules! params {
             }
         }
 
+        $crate::params::params!(@new ($($default_trait)?) $name [] [] $($field: $type $(= $default)?;)*);
+
         $(impl $default_trait for $name {
             fn default() -> Self {
                 <Self as $crate::params::ParamSet>::from_json(&$crate::params::json::Map::new())
                     .expect("a struct declared with Default has a default for each parameter")
             }
         })?
+    };
+    // Moves each field to those that `new` takes or to those that it sets, and writes `new` when none is left.
+    (@new (Default) $($rest:tt)*) => {};
+    (@new () $name:ident [$($taken:tt)*] [$($set:tt)*] $field:ident : $type:ty; $($rest:tt)*) => {
+        $crate::params::params!(@new () $name [$($taken)* $field: $type,] [$($set)*] $($rest)*);
+    };
+    (@new () $name:ident [$($taken:tt)*] [$($set:tt)*] $field:ident : $type:ty = $default:expr; $($rest:tt)*) => {
+        $crate::params::params!(@new () $name [$($taken)*] [$($set)* $field: $default,] $($rest)*);
+    };
+    (@new () $name:ident [$($field:ident : $type:ty,)*] [$($set:tt)*]) => {
+        impl $name {
+            /// From the parameters that have no default, in their order.
+            #[allow(dead_code, reason = "a program may build its graphs from files alone")]
+            pub fn new($($field: $type),*) -> Self {
+                Self { $($field,)* $($set)* }
+            }
+        }
     };
     (@default $type:ty) => { None };
     (@default $type:ty, $default:expr) => {

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::words::{either, grouped};
+
 /// A parameter: a key of a JSON object.
 pub struct Param {
     /// Key.
@@ -55,6 +57,8 @@ pub enum Kind {
         pattern: &'static str,
         /// In words, after "expected".
         words: &'static str,
+        /// Texts of the form that a near miss may have meant.
+        near: &'static [&'static str],
         /// Whether a text has the form.
         fits: fn(&str) -> bool,
     },
@@ -82,31 +86,29 @@ pub enum Kind {
 impl Kind {
     /// In words, after "expected".
     pub fn words(&self, bounds: Option<(f64, f64)>) -> String {
-        let number = |noun: &str| match bounds {
-            Some((min, max)) if max.is_finite() => format!("{noun} from {min} to {max}"),
-            Some((min, _)) => format!("{noun} of at least {min}"),
-            None => noun.to_owned(),
-        };
         match self {
             Self::Bool => "true or false".into(),
-            Self::Integer { min: 0, .. } if bounds.is_none() => "a whole number of at least 0".into(),
-            Self::Integer { .. } => number("a whole number"),
-            Self::Number => number("a number"),
+            Self::Integer { min, max } => range("a whole number", bounds.unwrap_or((*min as f64, *max as f64))),
+            Self::Number => bounds.map_or_else(|| "a number".into(), |bounds| range("a number", bounds)),
             Self::Text => "a text".into(),
             Self::Pattern { words, .. } => (*words).to_owned(),
-            Self::Choice(values) => {
-                let names: Vec<String> = values.iter().map(|v| format!("\"{}\"", v.name)).collect();
-                match &names[..] {
-                    [one] => one.clone(),
-                    [all @ .., last] => format!("{} or {last}", all.join(", ")),
-                    [] => "nothing".into(),
-                }
-            }
+            Self::Choice(values) => either(&values.iter().map(|v| format!("\"{}\"", v.name)).collect::<Vec<_>>()),
             Self::List(of) => format!("a list, each {}", of.words(bounds)),
             Self::Array(of, len) => format!("a list of {len}, each {}", of.words(bounds)),
             Self::Optional(of) => format!("{}, or null", of.words(bounds)),
-            Self::Tagged { tag, what, .. } => format!("{what}: an object with the key \"{tag}\""),
+            Self::Tagged { tag, .. } => format!("an object with the key \"{tag}\""),
             Self::Object(_) => "an object".into(),
         }
+    }
+}
+
+/// A number between bounds, in words. A bound that only the type has goes without saying.
+fn range(noun: &str, (min, max): (f64, f64)) -> String {
+    const HUGE: f64 = (1_u64 << 53) as f64;
+    match (min > -HUGE, max < HUGE) {
+        (true, true) => format!("{noun} from {} to {}", grouped(min), grouped(max)),
+        (true, false) => format!("{noun} of at least {}", grouped(min)),
+        (false, true) => format!("{noun} of at most {}", grouped(max)),
+        (false, false) => noun.to_owned(),
     }
 }

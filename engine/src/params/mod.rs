@@ -4,22 +4,26 @@
 
 mod check;
 mod declare;
+mod fault;
 mod kind;
 mod near;
 mod types;
+mod words;
 
-pub(crate) use check::show;
-pub use check::{Fault, check};
+pub use check::check;
+pub(crate) use check::check_param;
 pub use declare::params;
 pub(crate) use declare::{choice, tagged};
+pub use fault::{Fault, Faults};
 pub use kind::{Kind, Param, Variant, Word};
 pub use near::near_miss;
 pub use types::ParamType;
+pub(crate) use words::{child, cut, escaped, grouped, listed, quoted, show};
 
 pub use serde_json as json;
 use serde_json::{Map, Value};
 
-/// A struct of parameters, as [`params!`](declare) declares them.
+/// A struct of parameters, as [`params!`](crate::params!) declares them.
 pub trait ParamSet: Sized {
     /// What they belong to, in words: the first line is a summary.
     const DOCS: &'static str;
