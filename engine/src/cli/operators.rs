@@ -34,7 +34,7 @@ pub(crate) fn operators(args: OperatorsArgs) -> Result<(), Failure> {
     }
     for (index, name) in args.names.iter().enumerate() {
         let Some(operator) = registry.find(name) else {
-            let hint = match near_miss(name, registry.names()) {
+            let hint = match near_miss(name, registry.offered()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "`engine operators` lists them".into(),
             };

@@ -155,7 +155,7 @@ pub(crate) fn summary(summary: &Summary) {
     });
     screen::note(&format!(
         "{how}: {}, {} in {}; {accuracy}; {} img/s; the model waited for data {:.2} % of the time",
-        screen::plural(summary.epochs, "whole epoch"),
+        screen::plural(summary.epochs, "epoch"),
         screen::plural(summary.steps, "step"),
         screen::duration(summary.seconds),
         screen::count(summary.images_per_second.round() as u64),
