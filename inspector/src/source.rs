@@ -61,6 +61,7 @@ impl Live {
     /// Connects to `address` and keeps trying. `wake` is called on the thread after each event, to repaint.
     pub fn start(address: String, wake: impl Fn() + Send + 'static) -> io::Result<Self> {
         let (event_sender, events) = sync_channel(BACKLOG);
+        #[expect(clippy::disallowed_methods, reason = "a frame must not wait; the client's own backlog bounds it")]
         let (nudges, inbox) = channel();
         let keeper = Keeper {
             address: address.clone(),

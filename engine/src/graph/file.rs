@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
+use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Value;
 
 use super::form::read_form;
@@ -78,5 +79,33 @@ impl GraphFile {
             Some(spec) => Ok(Self { origin: origin.to_owned(), spec, problems, map }),
             None => Err(GraphError::new(origin, problems, Some(&map))),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for GraphSpec {
+    /// From any serde format. Unknown keys and a wrong form are errors; a node's own keys are its operator's, and
+    /// checked by [`super::Graph::validate`].
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut problems = Vec::new();
+        let spec = read_form(Value::deserialize(deserializer)?, &mut problems);
+        match (problems.first(), spec) {
+            (None, Some(spec)) => Ok(spec),
+            (Some(problem), _) => Err(D::Error::custom(&problem.message)),
+            (None, None) => Err(D::Error::custom("this is no graph")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spec_survives_serde_and_refuses_unknown_keys() {
+        let text = r#"{"name": "a", "seed": 7, "nodes": {"b": {"op": "shapes", "batch_size": 3}}}"#;
+        let spec: GraphSpec = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::from_value::<GraphSpec>(serde_json::to_value(&spec).unwrap()).unwrap(), spec);
+        let error = serde_json::from_str::<GraphSpec>(&text.replace("seed", "sed")).unwrap_err().to_string();
+        assert!(error.contains("unknown key `sed`; did you mean `seed`?"), "{error}");
     }
 }

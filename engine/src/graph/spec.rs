@@ -12,7 +12,7 @@ pub struct GraphSpec {
     /// Where an editor finds the JSON Schema; not used otherwise.
     #[serde(rename = "$schema", skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
-    /// Name, for messages and folders.
+    /// Name, for messages.
     pub name: String,
     /// What it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,7 +66,7 @@ impl InputSpec {
 params! {
     /// A graph file.
     pub struct TopLevel {
-        /// Name, for messages and folders.
+        /// Name, for messages.
         name: String,
         /// What it is for.
         description: Option<String> = None,
