@@ -1,6 +1,7 @@
 # `make` alone lists what there is. Once a target has fetched libtorch, plain cargo works too.
 #
 #   ARGS="..."     more arguments for the program that a target runs:  make run ARGS="--epochs 3"
+#   GRAPH=...      another graph:  make run GRAPH=my.json
 #   LIBTORCH=...   a libtorch of your own: nothing is fetched
 
 .DEFAULT_GOAL := help
@@ -62,7 +63,7 @@ ifeq ($(LAID),)
 endif
 
 .PHONY: libtorch-cuda
-libtorch-cuda: have-python ## fetch the CUDA half too (2.6 GB to fetch, 3.9 GB on disk)
+libtorch-cuda: have-python ## fetch the CUDA half too (2.5 GB to fetch, 3.9 GB on disk)
 	scripts/fetch-libtorch --cuda
 
 .PHONY: libtorch-cpu

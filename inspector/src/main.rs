@@ -1,5 +1,8 @@
 //! The window and the command line; everything else is in the library, where tests reach it without a window.
 
+use std::io::Write as _;
+use std::process::ExitCode;
+
 use clap::Parser;
 use eframe::egui;
 use inspector::{InspectorApp, Live};
@@ -23,7 +26,22 @@ struct Arguments {
     address: String,
 }
 
-fn main() -> eframe::Result {
+fn main() -> ExitCode {
+    match window() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let desktop = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
+            let why = match desktop {
+                true => error.to_string(),
+                false => "the inspector needs a desktop: neither DISPLAY nor WAYLAND_DISPLAY is set".to_owned(),
+            };
+            writeln!(std::io::stderr(), "error: {why}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn window() -> eframe::Result {
     let address = Arguments::parse().address;
     let viewport = egui::ViewportBuilder::default()
         .with_title(format!("inspector: {address}"))

@@ -84,10 +84,10 @@ pub(crate) fn bench(args: BenchArgs) -> Result<(), Failure> {
         screen::out(result);
     } else {
         screen::out(format!(
-            "{} images/s, {:.2} GB/s out, {} workers; first batch after {:.1} ms",
+            "{} images/s, {:.2} GB/s out, {}; first batch after {:.1} ms",
             screen::count(rate(rows) as u64),
             rate(bytes) / 1e9,
-            plan.workers,
+            screen::plural(plan.workers as u64, "worker"),
             first_batch.as_secs_f64() * 1e3
         ));
     }

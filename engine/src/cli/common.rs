@@ -68,7 +68,7 @@ pub(crate) struct PlanOptionArgs {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     chunk: Option<u32>,
 
-    /// Batches that may wait for the model.
+    /// Batches that may wait for the model; 4 unless given, fewer if they are large.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     prefetch: Option<u16>,
 

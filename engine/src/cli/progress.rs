@@ -136,13 +136,16 @@ impl Observer for Screen {
             Some(accuracy) => format!("{} {:.2} %, ", accuracy_words(self.built_in), accuracy * 100.0),
             None => String::new(),
         };
+        let evaluation = match epoch.test_accuracy {
+            Some(_) => format!(", evaluation {:.1} s", epoch.evaluation_seconds),
+            None => String::new(),
+        };
         self.line(&format!(
-            "epoch {:>3}: train loss {:.4}, {accuracy}{:.1} s ({} img/s), evaluation {:.1} s",
+            "epoch {:>3}: train loss {:.4}, {accuracy}{:.1} s ({} img/s){evaluation}",
             epoch.epoch,
             epoch.train_loss,
             epoch.seconds,
-            screen::count(epoch.images_per_second.round() as u64),
-            epoch.evaluation_seconds
+            screen::count(epoch.images_per_second.round() as u64)
         ));
     }
 }

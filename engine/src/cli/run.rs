@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use engine::execute::{RunError, StopToken, Threaded};
 use engine::plan::{Plan, describe_run};
-use engine::train::{Keeper, Observer, Precision, RunFolder, RunStart, Session, TrainOptions};
-use telemetry::{DEFAULT_ADDRESS, Ended, Hub, Server};
+use engine::train::{Checkpoint, Keeper, Observer, Precision, RunFolder, RunStart, Session, TrainOptions};
+use telemetry::{DEFAULT_ADDRESS, Ended, Hub, ServeError, Server};
 
 use super::common::{DataArgs, GraphArgs, PlanOptionArgs, stop_at_ctrl_c};
 use super::{Failure, progress, screen};
@@ -109,6 +109,11 @@ pub(crate) fn run(args: RunArgs) -> Result<(), Failure> {
     let graph = args.graph.load()?;
     let machine = engine::torch::probe();
     let plan = args.options.plan(&graph, &machine)?;
+    if plan.model().is_none() {
+        return Err(Failure::Usage("the graph has no model to train; `engine bench` runs its data pipeline".into()));
+    }
+    // Before the data, which may have to be downloaded.
+    let folder = open_folder(&args)?;
     let stop = StopToken::new();
     stop_at_ctrl_c(&stop)?;
     let resources = args.data.resources(&stop, args.quiet || args.json);
@@ -118,7 +123,16 @@ pub(crate) fn run(args: RunArgs) -> Result<(), Failure> {
         Err(_) if stop.stopped() => return Err(Failure::Interrupted),
         Err(error) => return Err(Failure::Failed(error.to_string())),
     };
-    let mut folder = open_folder(&args, &mut session)?;
+    let mut folder = match folder {
+        Some((folder, checkpoint)) => {
+            if let Some(checkpoint) = checkpoint {
+                session.restore(&checkpoint).map_err(|e| Failure::Failed(e.to_string()))?;
+                screen::note(&format!("going on after {}", screen::plural(checkpoint.position.step, "step")));
+            }
+            Some(folder)
+        }
+        None => None,
+    };
     let start = session.start();
     if let Some(warning) = &start.warning {
         screen::warning(warning);
@@ -161,25 +175,25 @@ pub(crate) fn run(args: RunArgs) -> Result<(), Failure> {
     if summary.stopped { Err(Failure::Interrupted) } else { Ok(()) }
 }
 
-/// The run's folder, if it has one; a run that goes on is put back to where it was.
-fn open_folder(args: &RunArgs, session: &mut Session) -> Result<Option<RunFolder>, Failure> {
+/// The run's folder, if it has one, and the state to go on from, if it does.
+fn open_folder(args: &RunArgs) -> Result<Option<(RunFolder, Option<Checkpoint>)>, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
     let Some(path) = &args.run_dir else { return Ok(None) };
-    if !args.resume {
-        return RunFolder::create(path, args.checkpoint_every).map(Some).map_err(|e| failed(&e));
+    if args.resume {
+        let (folder, checkpoint) = RunFolder::resume(path, args.checkpoint_every).map_err(|e| failed(&e))?;
+        return Ok(Some((folder, Some(checkpoint))));
     }
-    let (folder, checkpoint) = RunFolder::resume(path, args.checkpoint_every).map_err(|e| failed(&e))?;
-    session.restore(&checkpoint).map_err(|e| failed(&e))?;
-    let position = &checkpoint.position;
-    screen::note(&format!("going on after {}", screen::plural(position.step, "step")));
-    Ok(Some(folder))
+    RunFolder::create(path, args.checkpoint_every).map(|folder| Some((folder, None))).map_err(|e| failed(&e))
 }
 
 fn serve(plan: &Plan, start: &RunStart, address: &str) -> Result<(Option<Arc<Hub>>, Option<Server>), Failure> {
     let description = describe_run(plan, start.epochs, start.steps_per_epoch, start.warning.clone());
     // The workers, and the training loop.
     let hub = Arc::new(Hub::new(description, plan.row_bytes(), plan.workers + 1));
-    let server = Server::start(address, Arc::clone(&hub)).map_err(|e| Failure::Failed(e.to_string()))?;
+    let server = Server::start(address, Arc::clone(&hub)).map_err(|e| match e {
+        ServeError::NotLoopback(_) => Failure::Usage(e.to_string()),
+        ServeError::Address { .. } => Failure::Failed(e.to_string()),
+    })?;
     screen::note(&format!("inspect with: inspector {}", server.address()));
     Ok((Some(hub), Some(server)))
 }

@@ -33,6 +33,7 @@ pub(super) fn fuse(plan: &mut Plan, options: &PlanOptions) {
             }
         }
     }
+    decide_unread(plan);
     let read_later = read_later(plan);
     for index in 0..plan.stages.len() {
         let nodes = plan.stages[index].nodes.clone();
@@ -89,6 +90,20 @@ fn joins(plan: &Plan, node: usize, options: &PlanOptions) -> Result<usize, Optio
         return Err(Some(text));
     }
     Ok(stage)
+}
+
+/// Says which nodes are left out of a training since nothing of theirs reaches the model.
+fn decide_unread(plan: &mut Plan) {
+    let Some(model) = plan.model() else { return };
+    let mut reaches = vec![false; plan.nodes.len()];
+    reaches[model] = true;
+    for node in (0..plan.nodes.len()).rev() {
+        reaches[node] |= plan.consumers(node).any(|next| reaches[next]);
+        if !reaches[node] {
+            let text = format!("{} leads to no input of the model: it does not run", plan.nodes[node].name);
+            plan.decide(Pass::Fuse, vec![node], text);
+        }
+    }
 }
 
 /// The fields that leave a node and are still read.
