@@ -53,12 +53,23 @@ fn modules_know_only_what_they_may() {
     }
     assert_eq!(names("plan", &["std::fs", "std::io", "std::net"]), nothing, "plan does no I/O");
     assert_eq!(names("execute", &["serde_json", "petgraph", "tch::", "torch_sys"]), nothing);
-    for folder in
-        ["batch", "data", "execute", "layers", "operators", "params", "plan", "random", "torch", "train", "cli"]
-    {
+    for folder in [
+        "batch",
+        "../datasets/src",
+        "../pixels/src",
+        "execute",
+        "layers",
+        "operators",
+        "params",
+        "plan",
+        "random",
+        "torch",
+        "train",
+        "cli",
+    ] {
         assert_eq!(names(folder, &["petgraph"]), nothing, "petgraph is graph's alone, not {folder}'s");
     }
-    for folder in ["batch", "data", "graph", "layers", "params", "plan", "random", "cli"] {
+    for folder in ["batch", "../datasets/src", "../pixels/src", "graph", "layers", "params", "plan", "random", "cli"] {
         assert_eq!(names(folder, &["use tch", "tch::Tensor"]), nothing, "tensors are not {folder}'s");
     }
     let device_operators = ["convert.rs", "normalize.rs", "to_torch_image.rs", "kernel.rs"];
@@ -73,7 +84,19 @@ fn modules_know_only_what_they_may() {
 #[test]
 fn only_the_cli_prints_and_exits() {
     let nothing: [String; 0] = [];
-    let folders = ["batch", "data", "execute", "graph", "layers", "operators", "params", "plan", "random", "train"];
+    let folders = [
+        "batch",
+        "../datasets/src",
+        "../pixels/src",
+        "execute",
+        "graph",
+        "layers",
+        "operators",
+        "params",
+        "plan",
+        "random",
+        "train",
+    ];
     for folder in folders {
         assert_eq!(names(folder, &["println!", "eprintln!", "print!(", "process::exit", "exit_now"]), nothing);
     }
@@ -81,18 +104,20 @@ fn only_the_cli_prints_and_exits() {
 
 #[test]
 fn unsafe_is_where_it_may_be() {
-    for file in sources(&root().join("engine/src")) {
+    let folders = ["engine/src", "engine/datasets/src", "engine/pixels/src"];
+    for file in folders.iter().flat_map(|folder| sources(&root().join(folder))) {
         let text = fs::read_to_string(&file).unwrap();
-        let allowed = file.components().any(|c| c.as_os_str() == "torch") || file.ends_with("data/mapped.rs");
+        let inside = |folder: &str| file.components().any(|c| c.as_os_str() == folder);
+        let allowed = inside("torch") || inside("simd") || file.ends_with("datasets/src/mapped.rs");
         let used = text.lines().any(|l| !l.trim_start().starts_with("//") && l.contains("unsafe "));
         assert!(allowed || !used, "{} has unsafe code", file.display());
     }
 }
 
-/// What the inspector and the telemetry are built from.
+/// What the other crates are built from.
 #[test]
-fn the_inspector_knows_neither_torch_nor_the_engine() {
-    for package in ["inspector", "telemetry"] {
+fn only_the_engine_knows_torch() {
+    for package in ["datasets", "inspector", "pixels", "telemetry"] {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
         let args = ["tree", "--offline", "-p", package, "-e", "normal,build", "--prefix", "none"];
         let output = Command::new(cargo).args(args).current_dir(root()).output().unwrap();

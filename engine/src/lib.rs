@@ -14,8 +14,9 @@
 //!
 //! Operators, which all of these share, are in [`operators`]; [`batch`] is what flows.
 
+pub use datasets as data;
+
 pub mod batch;
-pub mod data;
 pub mod execute;
 pub mod graph;
 pub mod layers;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+pub use pixels::ImageSize;
+
 use crate::params::choice;
 
 choice! {
@@ -64,17 +66,6 @@ pub struct Field {
     pub layout: Layout,
     /// For labels: the values are `0..classes`.
     pub classes: Option<usize>,
-}
-
-/// Height, width and channels of an image, whatever its layout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ImageSize {
-    /// Rows of pixels.
-    pub height: usize,
-    /// Pixels of a row.
-    pub width: usize,
-    /// Values of a pixel.
-    pub channels: usize,
 }
 
 impl Field {

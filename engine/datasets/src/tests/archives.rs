@@ -8,8 +8,8 @@ use flate2::write::GzEncoder;
 use md5::{Digest, Md5};
 use tar::{Builder, EntryType, Header};
 
-use crate::data::cifar::{FILES, FOLDER, RECORD_BYTES};
-use crate::data::fetch::Archive;
+use crate::cifar::{FILES, FOLDER, RECORD_BYTES};
+use crate::fetch::Archive;
 
 /// `count` records with labels 0, 1, …, 9, 0, … and pixels that hardly compress.
 pub(super) fn records(count: usize) -> Vec<u8> {

@@ -2,9 +2,9 @@ use std::path::Path;
 
 use super::archives::{Tarball, describe, write_set};
 use super::server::{Reply, Server};
-use crate::data::cifar::FOLDER;
-use crate::data::fetch::Archive;
-use crate::data::{DataError, Fallback, Found, Where, locate};
+use crate::cifar::FOLDER;
+use crate::fetch::Archive;
+use crate::{DataError, Fallback, Found, Where, locate};
 
 fn find(wanted: &Where) -> Result<Found, DataError> {
     locate(wanted, &mut |_| {}, &|| false)

@@ -1,5 +1,5 @@
-use crate::data::cifar::Split;
-use crate::data::drawn::{CLASSES, IMAGE_BYTES, draw, label, len};
+use crate::cifar::Split;
+use crate::drawn::{CLASSES, IMAGE_BYTES, draw, label, len};
 
 /// FNV-1a, which has no need of a crate.
 fn hash(hash: u64, bytes: &[u8]) -> u64 {

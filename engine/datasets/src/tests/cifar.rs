@@ -1,9 +1,9 @@
 use std::path::Path;
 
 use super::archives::{records, write_set};
-use crate::data::cifar::{CifarRecords, FILES, FOLDER, RECORD_BYTES, Split, find_dir};
+use crate::cifar::{CifarRecords, FILES, FOLDER, RECORD_BYTES, Split, find_dir};
 
-fn text<T: std::fmt::Debug>(result: Result<T, crate::data::DataError>) -> String {
+fn text<T: std::fmt::Debug>(result: Result<T, crate::DataError>) -> String {
     result.unwrap_err().to_string()
 }
 

@@ -195,6 +195,24 @@ pub enum DataError {
     )]
     NoCacheFolder,
 
+    /// A file that is not what its format says.
+    #[error("{message}: {}", path.display())]
+    Format {
+        /// What was expected, what was found, and what can be done.
+        message: String,
+        /// The file, or the address.
+        path: PathBuf,
+    },
+
+    /// A row that cannot be read. The others may be fine.
+    #[error("{message}: {place}")]
+    Sample {
+        /// What is wrong with it.
+        message: String,
+        /// Where it lies, as [`Dataset::place`](super::Dataset::place) says it.
+        place: String,
+    },
+
     /// The caller asked to stop.
     #[error("stopped before the data was there{}", kept_note(*kept))]
     Cancelled {

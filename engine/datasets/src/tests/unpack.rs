@@ -3,9 +3,9 @@ use tar::EntryType;
 use super::archives::{Tarball, describe, records};
 use super::fetch::{Scene, names};
 use super::server::{Reply, Server};
-use crate::data::cifar::{FILES, FOLDER};
-use crate::data::error::DataError;
-use crate::data::fetch::fetch;
+use crate::cifar::{FILES, FOLDER};
+use crate::error::DataError;
+use crate::fetch::fetch;
 
 /// Serves the archive and gives the reason why it cannot be unpacked.
 fn refusal(tarball: Tarball) -> String {

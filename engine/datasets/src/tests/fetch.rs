@@ -7,9 +7,9 @@ use tempfile::TempDir;
 
 use super::archives::{Tarball, describe, records};
 use super::server::{Asked, Reply, Server};
-use crate::data::cifar::{CifarRecords, FILES, FOLDER, Split};
-use crate::data::error::DataError;
-use crate::data::fetch::{Archive, Phase, Progress, fetch};
+use crate::cifar::{CifarRecords, FILES, FOLDER, Split};
+use crate::error::DataError;
+use crate::fetch::{Archive, Phase, Progress, fetch};
 
 /// An archive of two records a file, its server and an empty cache folder.
 pub(super) struct Scene {

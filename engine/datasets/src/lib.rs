@@ -1,6 +1,6 @@
-//! Where the images come from.
+//! Where samples come from: one module a format.
 //!
-//! One file a format or a step: [`cifar`] reads the binary version of CIFAR-10 through [`mapped`] files, [`drawn`] is
+//! Every format is a [`Dataset`]: rows of named values, read in any order. [`cifar`] reads the binary version of CIFAR-10 through [`mapped`] files, [`drawn`] is
 //! the built-in set of the same shape that needs no file at all, and [`mod@locate`] decides which of the two a run
 //! gets. [`fetch`] downloads CIFAR-10, by way of `transfer`, one HTTP request, and `unpack`, which takes the archive
 //! apart.
@@ -8,6 +8,7 @@
 //! Nothing here prints: progress goes through a callback, and every failure is a [`DataError`].
 
 pub mod cifar;
+mod dataset;
 pub mod drawn;
 mod error;
 pub mod fetch;
@@ -17,6 +18,7 @@ mod transfer;
 mod unpack;
 
 pub use cifar::{CifarRecords, Record, Split};
+pub use dataset::{DataField, Dataset, ElementType, FieldKind, Value};
 pub use error::DataError;
 pub use fetch::{Archive, Phase, Progress};
 pub use locate::{Fallback, Found, Where, locate};
