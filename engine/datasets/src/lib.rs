@@ -14,6 +14,7 @@ mod error;
 pub mod fetch;
 pub mod locate;
 pub mod mapped;
+mod storage;
 mod transfer;
 mod unpack;
 
@@ -23,6 +24,7 @@ pub use error::DataError;
 pub use fetch::{Archive, Phase, Progress};
 pub use locate::{Fallback, Found, Where, locate};
 pub use mapped::MappedFile;
+pub use storage::Storage;
 
 #[cfg(test)]
 mod tests;
