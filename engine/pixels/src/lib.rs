@@ -6,6 +6,15 @@
 //!
 //! An image is height × width × channels bytes, row after row, pixel after pixel, unless a name says otherwise.
 
+mod axis;
+mod pass;
 mod picture;
+pub mod simd;
+mod step;
+mod values;
 
+pub use axis::{Axis, Run};
+pub use pass::{Pass, PassMemory, Pixels, Target};
 pub use picture::{ImageSize, Picture, PixelError};
+pub use step::{Adjust, Levels, Rect, Step};
+pub use values::{Formula, ValueTable};
