@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use engine::operators::OPERATORS;
+use engine::operators::{OPERATORS, Role};
 
 use crate::harness::root;
 
@@ -133,6 +133,12 @@ fn only_the_engine_knows_torch() {
 #[test]
 fn operators_are_documented() {
     let readme = fs::read_to_string(root().join("graphs/README.md")).unwrap();
+    let section_of = |name: &str| {
+        let heading = format!("\n## {name}\n");
+        let section = readme.split(&heading).nth(1).unwrap_or_else(|| panic!("graphs/README.md has no section {name}"));
+        section.split("\n## ").next().unwrap().to_owned()
+    };
+    let sources = section_of("Sources");
     let mut seen = std::collections::BTreeSet::new();
     for operator in OPERATORS {
         let name = operator.name();
@@ -140,9 +146,11 @@ fn operators_are_documented() {
         assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'), "{name}");
         let docs = engine::params::clean_docs(operator.docs());
         assert!(docs.lines().next().is_some_and(|l| l.ends_with('.') && l.len() < 100), "{name}: no summary line");
-        let heading = format!("\n## {name}\n");
-        let section = readme.split(&heading).nth(1).unwrap_or_else(|| panic!("graphs/README.md has no section {name}"));
-        let section = section.split("\n## ").next().unwrap();
+        let mut section = section_of(name);
+        if operator.role() == Role::Source {
+            assert!(section.contains("(#sources)"), "section {name} does not lead to what all sources have");
+            section.push_str(&sources);
+        }
         for param in operator.params() {
             assert!(!param.docs.trim().is_empty(), "{name}.{} is not documented", param.name);
             let code = format!("`{}`", param.name);

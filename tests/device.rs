@@ -37,7 +37,7 @@ fn same_on_both(nodes: &[Value]) {
     for node in &plan.nodes[1..] {
         let operator = Registry::builtin().find(node.operator.name()).unwrap();
         let resources = resources();
-        let site = Site { input: &node.input, resources: &resources };
+        let site = Site { input: &node.input, source: None, resources: &resources };
         let kernel = operator.device_kernel(&node.params, &site).unwrap().expect("a version for the GPU");
         kernel.apply(&mut on_device).unwrap();
     }

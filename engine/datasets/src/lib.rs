@@ -14,6 +14,7 @@ mod error;
 pub mod fetch;
 pub mod locate;
 pub mod mapped;
+pub mod numbers;
 mod storage;
 mod transfer;
 mod unpack;

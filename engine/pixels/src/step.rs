@@ -69,6 +69,10 @@ pub trait Adjust {
 }
 
 /// What an augmentation does to one image.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a step lives for a moment, on the stack; a box would be an allocation an image"
+)]
 pub enum Step<'a> {
     /// Nothing.
     Keep,

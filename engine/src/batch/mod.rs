@@ -9,7 +9,7 @@ mod schema;
 
 use std::sync::Arc;
 
-pub use buffer::Buffer;
+pub use buffer::{Buffer, Item, Memory, RowShape, Values, ValuesMut};
 pub use rows::{Draws, Rows};
 pub use schema::{Column, DType, Field, ImageSize, Layout, Schema};
 
@@ -29,8 +29,10 @@ pub struct Slot {
     pub id: BatchId,
     /// Index in its source of each row's sample.
     pub samples: Vec<u64>,
-    /// One buffer a column, of as many rows as the largest batch has.
-    pub buffers: Vec<Buffer>,
+    /// What tells the rows apart for random choices: see [`Draws::new`].
+    pub identities: Vec<u64>,
+    /// Memory of each column, of as many rows as the largest batch has.
+    pub buffers: Vec<Memory>,
 }
 
 /// Takes a slot back when nobody looks at its batch any more.
@@ -76,10 +78,23 @@ impl Batch {
         self.columns.iter().map(|(field, _)| field)
     }
 
-    /// A column: its field, and its bytes, row after row.
+    /// A column: its field, and its bytes, row after row; none for a field whose rows have any number of bytes.
     pub fn column(&self, name: &str) -> Option<(&Field, &[u8])> {
+        let (field, values) = self.find(name)?;
+        Some((field, values.bytes()?))
+    }
+
+    /// The rows of a field whose rows have any number of bytes.
+    pub fn items(&self, name: &str) -> Option<&[Item]> {
+        match self.find(name)?.1 {
+            Values::Items(items) => Some(items),
+            Values::Bytes(_) => None,
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<(&Field, Values<'_>)> {
         let (field, buffer) = self.columns.iter().find(|(field, _)| field.name == name)?;
-        Some((field, &self.slot().buffers[*buffer].bytes()[..self.rows() * field.row_bytes()]))
+        Some((field, self.slot().buffers[*buffer].rows(RowShape::of(field), self.rows())))
     }
 
     /// A column's values, row after row; none if there is no such field or its elements are of another size.
@@ -90,7 +105,11 @@ impl Batch {
 
     /// Bytes of all columns.
     pub fn bytes(&self) -> usize {
-        self.fields().map(|f| f.row_bytes() * self.rows()).sum()
+        let of = |field: &Field| match self.items(&field.name) {
+            Some(items) => items.iter().map(|item| item.bytes.len()).sum(),
+            None => field.row_bytes() * self.rows(),
+        };
+        self.fields().map(of).sum()
     }
 }
 

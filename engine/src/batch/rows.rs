@@ -2,6 +2,7 @@
 
 use bytemuck::Pod;
 
+use super::buffer::{Item, Values, ValuesMut};
 use crate::random::{Key, Rng};
 
 /// Rows of a batch, as one node sees them.
@@ -9,29 +10,44 @@ use crate::random::{Key, Rng};
 /// Only declared fields are here. A field that is updated has one slice that is both input and output; a field that is
 /// replaced has its old rows to read and its new rows to write.
 pub struct Rows<'a> {
+    samples: &'a [u64],
     draws: Draws<'a>,
-    inputs: Vec<(&'a str, &'a [u8])>,
-    outputs: Vec<(&'a str, &'a mut [u8])>,
+    inputs: Vec<(&'a str, Values<'a>)>,
+    outputs: Vec<(&'a str, ValuesMut<'a>)>,
 }
 
 /// The random numbers of each row.
 #[derive(Clone, Copy)]
 pub struct Draws<'a> {
+    /// Of the run and the node.
+    node: Key,
     /// Of the run, the node and the epoch.
     key: Key,
-    samples: &'a [u64],
+    epoch: u64,
+    identities: &'a [u64],
 }
 
 impl<'a> Draws<'a> {
-    /// The random numbers of a node in an epoch, for these samples.
-    pub fn new(key: Key, samples: &'a [u64]) -> Self {
-        Self { key, samples }
+    /// The random numbers of a node in an epoch. `identities` are what tells the rows apart: the samples, or where a
+    /// sample may come several times in an epoch, a number for each time.
+    pub fn new(node: Key, epoch: u64, identities: &'a [u64]) -> Self {
+        Self { node, key: node.number(epoch), epoch, identities }
     }
 
     /// The random numbers of a row: the same ones whenever and wherever they are asked for.
     #[inline]
     pub fn row(&self, row: usize) -> Rng {
-        self.key.number(self.samples[row]).rng()
+        self.key.number(self.identities[row]).rng()
+    }
+
+    /// Those that the row's sample has in the first epoch, for choices that alternate from epoch to epoch.
+    pub fn first_epoch(&self, row: usize) -> Rng {
+        self.node.number(0).number(self.identities[row]).rng()
+    }
+
+    /// Epoch, from 0.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
     }
 }
 
@@ -42,13 +58,18 @@ fn broken(field: &str, what: &str) -> ! {
 
 impl<'a> Rows<'a> {
     /// Rows with their declared columns.
-    pub fn new(draws: Draws<'a>, inputs: Vec<(&'a str, &'a [u8])>, outputs: Vec<(&'a str, &'a mut [u8])>) -> Self {
-        Self { draws, inputs, outputs }
+    pub fn new(
+        samples: &'a [u64],
+        draws: Draws<'a>,
+        inputs: Vec<(&'a str, Values<'a>)>,
+        outputs: Vec<(&'a str, ValuesMut<'a>)>,
+    ) -> Self {
+        Self { samples, draws, inputs, outputs }
     }
 
     /// How many rows.
     pub fn len(&self) -> usize {
-        self.draws.samples.len()
+        self.samples.len()
     }
 
     /// Whether there are none.
@@ -58,7 +79,7 @@ impl<'a> Rows<'a> {
 
     /// Index in its source of each row's sample.
     pub fn samples(&self) -> &'a [u64] {
-        self.draws.samples
+        self.samples
     }
 
     /// The random numbers of each row.
@@ -66,37 +87,64 @@ impl<'a> Rows<'a> {
         self.draws
     }
 
+    /// Whether a field that the node creates is wanted: a source is not asked for fields that nobody reads.
+    pub fn wants(&self, field: &str) -> bool {
+        self.outputs.iter().any(|(name, _)| *name == field)
+    }
+
+    fn input(&self, field: &str) -> Values<'a> {
+        match self.inputs.iter().find(|(name, _)| *name == field) {
+            Some((_, values)) => *values,
+            None => broken(field, "input"),
+        }
+    }
+
+    fn output(&mut self, field: &str) -> ValuesMut<'_> {
+        match self.outputs.iter_mut().find(|(name, _)| *name == field) {
+            Some((_, values)) => values.again(),
+            None => broken(field, "output"),
+        }
+    }
+
     /// A field to read: all rows, one after the other.
     pub fn read<T: Pod>(&self, field: &str) -> &'a [T] {
-        match self.inputs.iter().find(|(name, _)| *name == field) {
-            Some((_, bytes)) => bytemuck::cast_slice(bytes),
-            None => broken(field, "input"),
+        match self.input(field) {
+            Values::Bytes(bytes) => bytemuck::cast_slice(bytes),
+            Values::Items(_) => broken(field, "rows of one size"),
         }
     }
 
     /// A field to write, or to update in place: all rows, one after the other.
     pub fn write<T: Pod>(&mut self, field: &str) -> &mut [T] {
-        match self.outputs.iter_mut().find(|(name, _)| *name == field) {
-            Some((_, bytes)) => bytemuck::cast_slice_mut(bytes),
-            None => broken(field, "output"),
+        match self.output(field) {
+            ValuesMut::Bytes(bytes) => bytemuck::cast_slice_mut(bytes),
+            ValuesMut::Items(_) => broken(field, "rows of one size"),
         }
     }
 
-    /// Two fields to write.
-    pub fn write_two<T: Pod, U: Pod>(&mut self, first: &str, second: &str) -> (&mut [T], &mut [U]) {
-        let (mut a, mut b) = (None, None);
-        for (name, bytes) in &mut self.outputs {
-            if *name == first {
-                a = Some(bytemuck::cast_slice_mut(bytes));
-            } else if *name == second {
-                b = Some(bytemuck::cast_slice_mut(bytes));
-            }
+    /// A field to read whose rows have any number of bytes.
+    pub fn items(&self, field: &str) -> &'a [Item] {
+        match self.input(field) {
+            Values::Items(items) => items,
+            Values::Bytes(_) => broken(field, "rows of any size"),
         }
-        (a.unwrap_or_else(|| broken(first, "output")), b.unwrap_or_else(|| broken(second, "output")))
+    }
+
+    /// A field to write whose rows have any number of bytes.
+    pub fn items_mut(&mut self, field: &str) -> &mut [Item] {
+        match self.output(field) {
+            ValuesMut::Items(items) => items,
+            ValuesMut::Bytes(_) => broken(field, "rows of any size"),
+        }
     }
 
     /// A field that is replaced: its old rows and its new ones.
     pub fn replace<T: Pod, U: Pod>(&mut self, field: &str) -> (&'a [T], &mut [U]) {
         (self.read(field), self.write(field))
+    }
+
+    /// A field whose rows have any number of bytes, replaced by one whose rows have the same.
+    pub fn replace_items<U: Pod>(&mut self, field: &str) -> (&'a [Item], &mut [U]) {
+        (self.items(field), self.write(field))
     }
 }

@@ -48,6 +48,10 @@ pub enum Layout {
     Hwc,
     /// An image of shape channels × height × width, in that order in memory.
     Chw,
+    /// An image of any size, or one that is still encoded: rows have any number of bytes, and no shape.
+    Picture,
+    /// Text, JSON or bytes that are no image: rows have any number of bytes, and no shape.
+    Blob,
     /// An image of shape channels × height × width whose memory is in the order height × width × channels: torch's
     /// `channels_last`.
     ChannelsLast,
@@ -85,21 +89,47 @@ impl Field {
         Self { layout: Layout::Hwc, ..Self::plain(name, DType::Uint8, &shape) }
     }
 
+    /// A field of images of any size, or still encoded.
+    pub fn picture(name: impl Into<String>) -> Self {
+        Self { layout: Layout::Picture, ..Self::plain(name, DType::Uint8, &[]) }
+    }
+
+    /// A field of bytes that are no image, any number of them.
+    pub fn blob(name: impl Into<String>) -> Self {
+        Self { layout: Layout::Blob, ..Self::plain(name, DType::Uint8, &[]) }
+    }
+
+    /// Whether its rows have any number of bytes.
+    pub fn is_ragged(&self) -> bool {
+        matches!(self.layout, Layout::Picture | Layout::Blob)
+    }
+
     /// Elements of one row.
     pub fn elements(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// Bytes of one row.
+    /// Bytes of one row; of a ragged field, 0.
     pub fn row_bytes(&self) -> usize {
-        self.elements() * self.dtype.bytes()
+        if self.is_ragged() { 0 } else { self.elements() * self.dtype.bytes() }
+    }
+
+    /// About how many bytes a row takes in memory: of a ragged field a guess.
+    pub fn about_bytes(&self) -> usize {
+        const PICTURE: usize = 100 << 10;
+        const BLOB: usize = 1 << 10;
+        match self.layout {
+            Layout::Picture => PICTURE,
+            Layout::Blob => BLOB,
+            _ => self.row_bytes(),
+        }
     }
 
     /// Size of an image; none if it is none.
     pub fn image_size(&self) -> Option<ImageSize> {
         let &[a, b, c] = &self.shape[..] else { return None };
         match self.layout {
-            Layout::Plain => None,
+            Layout::Plain | Layout::Picture | Layout::Blob => None,
             Layout::Hwc => Some(ImageSize { height: a, width: b, channels: c }),
             Layout::Chw | Layout::ChannelsLast => Some(ImageSize { channels: a, height: b, width: c }),
         }
@@ -109,11 +139,12 @@ impl Field {
 impl fmt::Display for Field {
     /// `image uint8 [32, 32, 3]`; a layout that the shape does not show is added.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {:?}", self.name, self.dtype, self.shape)?;
         match self.layout {
-            Layout::ChannelsLast => f.write_str(" channels_last"),
-            Layout::Plain | Layout::Hwc | Layout::Chw => Ok(()),
+            Layout::Picture => return write!(f, "{} image of any size", self.name),
+            Layout::Blob => return write!(f, "{} bytes", self.name),
+            _ => write!(f, "{} {} {:?}", self.name, self.dtype, self.shape)?,
         }
+        if self.layout == Layout::ChannelsLast { f.write_str(" channels_last") } else { Ok(()) }
     }
 }
 

@@ -12,17 +12,19 @@ pub struct RunError {
     pub node: Option<String>,
     /// A sentence.
     pub message: String,
+    /// The row of the batch that it is about, if it is about one.
+    pub(super) row: Option<usize>,
 }
 
 impl RunError {
     /// In a node.
     pub fn at(node: &str, error: impl std::fmt::Display) -> Self {
-        Self { node: Some(node.to_owned()), message: error.to_string() }
+        Self { node: Some(node.to_owned()), message: error.to_string(), row: None }
     }
 
     /// Outside of nodes.
     pub fn new(error: impl std::fmt::Display) -> Self {
-        Self { node: None, message: error.to_string() }
+        Self { node: None, message: error.to_string(), row: None }
     }
 
     /// A panic in a node.

@@ -64,7 +64,7 @@ fn node_images(
         batch: id.index as u32,
         samples: samples.iter().copied().take(MAX_PICTURES).collect(),
         labels,
-        classes: pipeline.shape().classes.iter().map(|&c| c.to_owned()).collect(),
+        classes: pipeline.shape().classes.clone(),
         before,
         after,
     }

@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::chunk::{Failure, run_kernel};
+use super::chunk::run_kernel;
 use super::error::RunError;
 use super::pipeline::Pipeline;
 use super::stop::StopToken;
 use super::{BatchRange, Batches, Executor};
-use crate::batch::{Batch, BatchId, Buffer, Draws, Rows, Slot};
+use crate::batch::{Batch, BatchId, Draws, Field, Memory, RowShape, Rows, Slot};
 use crate::operators::{Kernel, WriteMode};
 
 /// The reference executor.
@@ -65,62 +65,64 @@ impl Batches for InlineBatches {
 
 /// One batch, by itself.
 fn make(pipeline: &Pipeline, id: BatchId) -> Result<Batch, RunError> {
+    let mut slot = Slot { id, ..Slot::default() };
+    pipeline.name_rows(&mut slot);
+    loop {
+        match fill(pipeline, &mut slot) {
+            Ok(fields) => return Ok(Batch::new(slot, fields.into(), None)),
+            Err(error) => pipeline.mend(error, &mut slot)?,
+        }
+    }
+}
+
+/// A field as a node wrote it.
+type Columns = HashMap<(usize, String), (RowShape, Memory)>;
+
+/// Makes the rows that a slot names; the fields that come out.
+fn fill(pipeline: &Pipeline, slot: &mut Slot) -> Result<Vec<(Field, usize)>, RunError> {
     let plan = pipeline.plan();
-    let mut samples = Vec::new();
-    pipeline.samples(id, &mut samples);
-    let rows = samples.len();
-    // Each field as each node wrote it.
-    let mut columns: HashMap<(usize, String), Vec<u8>> = HashMap::new();
+    let rows = slot.samples.len();
+    let mut columns = Columns::new();
     for member in pipeline.program.stages.iter().flat_map(|s| &s.members) {
         let node = &plan.nodes[member.node];
-        let arriving = |columns: &HashMap<(usize, String), Vec<u8>>, name: &str| {
+        let arriving = |name: &str| {
             let column = node.input.column(name)?;
-            columns.get(&(column.writer, name.to_owned())).cloned()
+            let (shape, memory) = columns.get(&(column.writer, name.to_owned()))?;
+            Some(memory.rows(*shape, rows))
         };
-        let mut inputs: Vec<(&str, Vec<u8>)> = Vec::new();
-        let mut outputs: Vec<(&str, Buffer)> = Vec::new();
-        for name in &node.signature.reads {
-            inputs.extend(arriving(&columns, name).map(|bytes| (name.as_str(), bytes)));
-        }
+        let mut outputs: Vec<(&str, RowShape, Memory)> = Vec::new();
         for write in &node.signature.writes {
-            let mut buffer = Buffer::zeroed(rows * write.field.row_bytes());
+            let shape = RowShape::of(&write.field);
+            let mut memory = shape.memory(rows);
             if matches!(write.mode, WriteMode::Update | WriteMode::View)
-                && let Some(old) = arriving(&columns, &write.field.name)
+                && let Some(old) = arriving(&write.field.name)
             {
-                buffer.bytes_mut().copy_from_slice(&old);
+                memory.rows_mut(shape, rows).copy_from(old);
             }
-            outputs.push((&write.field.name, buffer));
+            outputs.push((&write.field.name, shape, memory));
         }
         let kernel = pipeline.kernel(member.node);
         if !matches!(kernel, Kernel::View) {
-            let draws = Draws::new(pipeline.key(member.node, id.epoch), &samples);
-            let aligned: Vec<(&str, Buffer)> =
-                inputs.into_iter().map(|(name, bytes)| (name, aligned(&bytes))).collect();
-            let reads = aligned.iter().map(|(name, buffer)| (*name, buffer.bytes())).collect();
-            let writes = outputs.iter_mut().map(|(name, buffer)| (*name, buffer.bytes_mut())).collect();
-            run_kernel(kernel, &mut Rows::new(draws, reads, writes)).map_err(|failure| match failure {
-                Failure::Error(error) => RunError::at(&node.name, error),
-                Failure::Panic(payload) => RunError::panic(&node.name, &*payload),
-            })?;
+            let draws = Draws::new(pipeline.node_key(member.node), slot.id.epoch, &slot.identities);
+            let reads = node.signature.reads.iter();
+            let reads = reads.filter_map(|name| Some((name.as_str(), arriving(name)?))).collect();
+            let writes = outputs.iter_mut().map(|(name, shape, memory)| (*name, memory.rows_mut(*shape, rows)));
+            run_kernel(kernel, &mut Rows::new(&slot.samples, draws, reads, writes.collect()))
+                .map_err(|failure| failure.into_error(&node.name, 0))?;
         }
-        for (name, buffer) in outputs {
-            columns.insert((member.node, name.to_owned()), buffer.bytes().to_vec());
+        for (name, shape, memory) in outputs {
+            columns.insert((member.node, name.to_owned()), (shape, memory));
         }
     }
-    let mut slot = Slot { id, samples, buffers: Vec::new() };
+    slot.buffers.clear();
     let end = &plan.nodes[pipeline.end()];
     let mut fields = Vec::new();
     for (field, _) in pipeline.outputs().iter() {
         let column = end.output.column(&field.name).expect("what comes out leaves the last node");
-        let bytes = &columns[&(column.writer, field.name.clone())];
+        let (_, memory) =
+            columns.remove(&(column.writer, field.name.clone())).expect("each field that comes out was written, once");
         fields.push((field.clone(), slot.buffers.len()));
-        slot.buffers.push(aligned(bytes));
+        slot.buffers.push(memory);
     }
-    Ok(Batch::new(slot, fields.into(), None))
-}
-
-fn aligned(bytes: &[u8]) -> Buffer {
-    let mut buffer = Buffer::zeroed(bytes.len());
-    buffer.bytes_mut().copy_from_slice(bytes);
-    buffer
+    Ok(fields)
 }

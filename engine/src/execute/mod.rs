@@ -6,8 +6,11 @@
 
 mod chunk;
 mod error;
+mod failures;
 mod images;
 mod inline;
+mod order;
+mod passes;
 mod pipeline;
 mod program;
 mod stop;

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use super::error::RunError;
+use super::failures::Failures;
+use super::order::Sampler;
+use super::passes::units;
 use super::program::{Program, compile};
-use crate::batch::{BatchId, Buffer, Field, Slot};
-use crate::operators::{DeviceMap, Kernel, Order, Resources, Role, Site, SourceShape};
+use crate::batch::{BatchId, Field, Slot};
+use crate::operators::{DeviceMap, Kernel, Resources, Role, Site, Source, SourceShape, Warn};
 use crate::plan::{Place, Plan};
-use crate::random::{Key, Permutation};
+use crate::random::Key;
 
 /// Everything that makes the batches of one outlet: kernels made, buffers laid out.
 pub struct Pipeline {
@@ -22,6 +25,10 @@ pub struct Pipeline {
     keys: Vec<Key>,
     source: usize,
     shape: SourceShape,
+    sampler: Sampler,
+    failures: Failures,
+    /// Tells the user of a bad sample.
+    warn: Warn,
     pub(super) program: Program,
     outputs: Arc<[(Field, usize)]>,
 }
@@ -46,13 +53,16 @@ impl Pipeline {
                 }
             };
         }
-        let program = compile(plan, end);
+        let mut program = compile(plan, end);
         let mut kernels: Vec<Option<Kernel>> = plan.nodes.iter().map(|_| None).collect();
         for member in program.stages.iter().flat_map(|s| &s.members) {
             let node = &plan.nodes[member.node];
-            let site = Site { input: &node.input, resources };
+            let site = Site { input: &node.input, source: node.signature.source.as_ref(), resources };
             let kernel = node.operator.kernel(&node.params, &site).map_err(|e| RunError::at(&node.name, e))?;
             kernels[member.node] = Some(kernel);
+        }
+        for stage in &mut program.stages {
+            stage.units = units(plan, &stage.members, &kernels);
         }
         let source = plan.nodes[end].source;
         let mut shape = plan.source_of(end).clone();
@@ -62,14 +72,33 @@ impl Pipeline {
         if shape.batches() == 0 {
             let message = format!(
                 "{} samples do not fill a batch of {}, and `drop_last` leaves out what does not",
-                shape.rows, shape.batch_size
+                shape.samples(),
+                shape.batch_size
             );
             return Err(RunError::at(&plan.nodes[source].name, message));
         }
+        let Some(Kernel::Source(reader)) = &kernels[source] else { unreachable!("a pipeline begins with a source") };
+        let at_source = |error| RunError { node: Some(plan.nodes[source].name.clone()), ..error };
+        let sampler = Sampler::new(&shape, &**reader).map_err(at_source)?;
+        let failures = Failures::new(&shape);
+        let warn = resources.warnings();
         let run = Key::of_seed(plan.seed);
         let keys = plan.nodes.iter().map(|n| run.name(&n.name)).collect();
         let outputs = program.outputs.clone().into();
-        Ok(Self { plan: Arc::clone(plan), end, device_nodes, kernels, keys, source, shape, program, outputs })
+        Ok(Self {
+            plan: Arc::clone(plan),
+            end,
+            device_nodes,
+            kernels,
+            keys,
+            source,
+            shape,
+            sampler,
+            failures,
+            warn,
+            program,
+            outputs,
+        })
     }
 
     /// The plan.
@@ -108,7 +137,7 @@ impl Pipeline {
             if node.operator.role() == Role::Transfer {
                 continue;
             }
-            let site = Site { input: &node.input, resources };
+            let site = Site { input: &node.input, source: None, resources };
             let fail = |e: crate::operators::OperatorError| RunError::at(&node.name, e);
             match node.operator.device_kernel(&node.params, &site).map_err(fail)? {
                 Some(kernel) => kernels.push((index, kernel)),
@@ -131,34 +160,51 @@ impl Pipeline {
         &self.plan.nodes[node].name
     }
 
-    /// The key of a node's random choices in an epoch.
-    pub(super) fn key(&self, node: usize, epoch: u64) -> Key {
-        self.keys[node].number(epoch)
+    /// The key of a node's random choices.
+    pub(super) fn node_key(&self, node: usize) -> Key {
+        self.keys[node]
+    }
+
+    fn reader(&self) -> &dyn Source {
+        match self.kernel(self.source) {
+            Kernel::Source(source) => &**source,
+            _ => unreachable!("a pipeline begins with a source"),
+        }
+    }
+
+    /// Which samples a batch has, in order, and what tells its rows apart for random choices.
+    pub(super) fn name_rows(&self, slot: &mut Slot) {
+        let size = self.shape.batch_size as u64;
+        let positions = slot.id.index * size..self.shape.samples().min((slot.id.index + 1) * size);
+        let epoch = self.keys[self.source].number(slot.id.epoch);
+        self.sampler.fill(epoch, positions, &mut slot.samples, &mut slot.identities);
     }
 
     /// Index in the source of each sample of a batch, in order.
     pub fn samples(&self, id: BatchId, samples: &mut Vec<u64>) {
-        let size = self.shape.batch_size as u64;
-        let positions = id.index * size..self.shape.rows.min((id.index + 1) * size);
-        samples.clear();
-        match self.shape.order {
-            Order::Sequential => samples.extend(positions),
-            Order::Random => {
-                let order = Permutation::new(self.shape.rows, self.key(self.source, id.epoch).name("order"));
-                samples.extend(positions.map(|p| order.at(p)));
-            }
+        let mut slot = Slot { id, samples: std::mem::take(samples), ..Slot::default() };
+        self.name_rows(&mut slot);
+        *samples = slot.samples;
+    }
+
+    /// After an error about a row: makes the slot ready to be filled again without it, if the source's `on_error` says
+    /// so.
+    pub(super) fn mend(&self, error: RunError, slot: &mut Slot) -> Result<(), RunError> {
+        if let Some(sentence) = self.failures.mend(error, slot, self.reader())?.first_time {
+            (self.warn)(sentence);
         }
+        Ok(())
+    }
+
+    /// The samples that could not be read so far, each with what was wrong.
+    pub fn failures(&self) -> std::collections::BTreeMap<u64, String> {
+        self.failures.seen()
     }
 
     /// Memory for one batch.
     pub(super) fn slot(&self) -> Slot {
         let rows = self.shape.batch_size;
-        let buffers = self.program.buffers.iter().map(|bytes| Buffer::zeroed(rows * bytes)).collect();
+        let buffers = self.program.buffers.iter().map(|row| row.memory(rows)).collect();
         Slot { buffers, ..Slot::default() }
-    }
-
-    /// Bytes of one slot.
-    pub fn slot_bytes(&self) -> usize {
-        self.program.buffers.iter().sum::<usize>() * self.shape.batch_size
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::batch::Field;
+use super::passes::Unit;
+use crate::batch::{Field, RowShape};
 use crate::operators::WriteMode;
 use crate::plan::{Plan, StageKind};
 
@@ -11,11 +12,22 @@ pub(super) struct StageProgram {
     /// Index in the plan.
     pub stage: usize,
     pub members: Vec<Member>,
-    /// Bytes a row of each scratch buffer; they are numbered after those of the slot.
-    pub scratch: Vec<usize>,
+    /// What is run for a chunk: the members, some of them at once.
+    pub units: Vec<Unit>,
+    /// A row of each scratch buffer; they are numbered after those of the slot.
+    pub scratch: Vec<RowShape>,
     /// Which buffers of the slot this stage writes.
     pub writes: Vec<bool>,
     pub rows_per_chunk: usize,
+}
+
+impl StageProgram {
+    /// One chunk in so many has clocks between the members: enough to see their shares, too few to cost. Where members
+    /// run at once, a chunk with clocks takes several times as long.
+    pub(super) fn clocked_chunks(&self) -> usize {
+        let at_once = self.units.iter().any(|unit| matches!(unit, Unit::Pass(_)));
+        if at_once { 1024 } else { 16 }
+    }
 }
 
 /// A node in a stage. Buffers are those of the slot first, then the stage's scratch buffers.
@@ -34,14 +46,14 @@ pub(super) struct Member {
 /// All stages up to a node, and the buffers that a slot needs for them.
 pub(super) struct Program {
     pub stages: Vec<StageProgram>,
-    /// Bytes a row of each buffer of a slot.
-    pub buffers: Vec<usize>,
+    /// A row of each buffer of a slot.
+    pub buffers: Vec<RowShape>,
     /// Fields that come out, each with its buffer.
     pub outputs: Vec<(Field, usize)>,
 }
 
 struct Allocation {
-    row_bytes: usize,
+    row: RowShape,
     stage: usize,
     /// Others read it, so that it is in the slot.
     resident: bool,
@@ -95,9 +107,20 @@ impl Compiler<'_> {
         self.place.get(&(column.writer, field.to_owned())).copied()
     }
 
-    fn allocate(&mut self, stage: usize, row_bytes: usize) -> usize {
-        self.buffers.push(Allocation { row_bytes, stage, resident: false });
+    fn allocate(&mut self, stage: usize, field: &Field) -> usize {
+        self.buffers.push(Allocation { row: RowShape::of(field), stage, resident: false });
         self.buffers.len() - 1
+    }
+
+    /// Whether somebody reads a field that a node creates, or takes it out of the pipeline.
+    fn read_later(&self, node: usize, field: &str) -> bool {
+        let handed_on = self.plan.stages[self.plan.stage_of(node)].outputs.iter().any(|f| f.name == field);
+        let written_by = |other: usize| self.plan.nodes[other].input.column(field).is_some_and(|c| c.writer == node);
+        let reads = |other: usize| {
+            let signature = &self.plan.nodes[other].signature;
+            signature.reads.iter().any(|f| f == field) || signature.writes.iter().any(|w| w.field.name == field)
+        };
+        handed_on || (node + 1..self.plan.nodes.len()).any(|other| written_by(other) && reads(other))
     }
 
     fn member(&mut self, stage: usize, node: usize) -> Member {
@@ -112,21 +135,24 @@ impl Compiler<'_> {
         let mut written: BTreeSet<&str> = BTreeSet::new();
         for write in &plan_node.signature.writes {
             let name = &write.field.name;
+            if write.mode == WriteMode::Create && !self.read_later(node, name) {
+                continue;
+            }
             let old = arriving(self, name);
             let buffer = match (write.mode, old) {
                 (WriteMode::View, Some(old)) => old,
                 (WriteMode::Update, Some(old)) if self.buffers[old].stage == stage => old,
                 (WriteMode::Update, Some(old)) => {
                     // Another stage's rows, which others may read too: updated in a copy.
-                    let new = self.allocate(stage, write.field.row_bytes());
+                    let new = self.allocate(stage, &write.field);
                     copies.push((old, new));
                     new
                 }
                 (WriteMode::Replace, Some(old)) => {
                     inputs.push((name.clone(), old));
-                    self.allocate(stage, write.field.row_bytes())
+                    self.allocate(stage, &write.field)
                 }
-                _ => self.allocate(stage, write.field.row_bytes()),
+                _ => self.allocate(stage, &write.field),
             };
             if write.mode != WriteMode::View {
                 outputs.push((name.clone(), buffer));
@@ -152,7 +178,7 @@ impl Compiler<'_> {
             let mut scratch = Vec::new();
             for (index, buffer) in self.buffers.iter().enumerate().filter(|(_, b)| b.stage == stage && !b.resident) {
                 numbers.insert(index, resident.len() + scratch.len());
-                scratch.push(buffer.row_bytes);
+                scratch.push(buffer.row);
             }
             for member in &mut members {
                 member.renumber(&numbers);
@@ -160,6 +186,7 @@ impl Compiler<'_> {
             StageProgram {
                 stage,
                 members,
+                units: Vec::new(),
                 scratch,
                 writes: resident.iter().map(|&b| self.buffers[b].stage == stage).collect(),
                 rows_per_chunk: self.plan.stages[stage].rows_per_chunk.max(1),
@@ -167,7 +194,7 @@ impl Compiler<'_> {
         });
         Program {
             stages: programs.collect(),
-            buffers: resident.iter().map(|&b| self.buffers[b].row_bytes).collect(),
+            buffers: resident.iter().map(|&b| self.buffers[b].row).collect(),
             outputs: outputs.into_iter().map(|(field, buffer)| (field, in_slot[&buffer])).collect(),
         }
     }

@@ -18,19 +18,17 @@ use std::time::{Duration, Instant};
 
 use rayon::ThreadPool;
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
+use rayon::slice::ParallelSlice as _;
 use telemetry::Hub;
 
-use super::chunk::{self, Cell, Chunk};
+use super::chunk::{self, Cell, Chunk, Scratch};
 use super::error::RunError;
 use super::pipeline::Pipeline;
 use super::program::StageProgram;
 use super::stop::StopToken;
 use super::waits::{Activity, StageClock};
 use super::{BatchRange, Batches, Executor};
-use crate::batch::{Batch, BatchId, Buffer, Recycle, Slot};
-
-/// One chunk in so many has clocks between the members of its stage: enough to see their shares, too few to cost.
-const CLOCKED_CHUNKS: usize = 16;
+use crate::batch::{Batch, BatchId, Memory, Recycle, RowShape, Slot, Values, ValuesMut};
 
 /// The parallel executor.
 #[derive(Clone)]
@@ -125,7 +123,7 @@ struct Ring {
     on_error: Option<OnError>,
     /// Nobody takes batches any more.
     closed: AtomicBool,
-    scratch: Mutex<Vec<Vec<Buffer>>>,
+    scratch: Mutex<Vec<Scratch>>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -199,7 +197,18 @@ impl Ring {
     /// Whether the batch was finished: not if the run is over.
     fn fill(&self, sequence: u64, slot: &mut Slot) -> Result<bool, RunError> {
         slot.id = self.range.at(sequence, self.pipeline.batches_per_epoch());
-        self.pipeline.samples(slot.id, &mut slot.samples);
+        self.pipeline.name_rows(slot);
+        loop {
+            match self.stages(slot) {
+                // A row that cannot be read: the batch is made anew, without it.
+                Err(error) => self.pipeline.mend(error, slot)?,
+                finished => return finished,
+            }
+        }
+    }
+
+    /// Runs all stages over the rows that a slot names.
+    fn stages(&self, slot: &mut Slot) -> Result<bool, RunError> {
         for (index, program) in self.pipeline.program.stages.iter().enumerate() {
             self.enter_or_leave(|clock| clock.enter(index));
             let result = self.stage(program, slot);
@@ -222,34 +231,23 @@ impl Ring {
     /// Runs a stage over all chunks of a batch, in parallel.
     fn stage(&self, program: &StageProgram, slot: &mut Slot) -> Result<bool, RunError> {
         let (id, rows) = (slot.id, program.rows_per_chunk);
-        let mut chunks: Vec<(&[u64], Vec<Cell<'_>>)> = slot.samples.chunks(rows).map(|s| (s, Vec::new())).collect();
+        let mut chunks: Vec<Vec<Cell<'_>>> = Vec::new();
+        chunks.resize_with(slot.samples.len().div_ceil(rows), Vec::new);
+        let lens: Vec<usize> = slot.samples.chunks(rows).map(<[u64]>::len).collect();
         let buffers = slot.buffers.iter_mut().zip(&self.pipeline.program.buffers).zip(&program.writes);
-        for ((buffer, row_bytes), written) in buffers {
-            // A field without elements has rows of no bytes, which no chunk can be cut from.
-            let size = (rows * row_bytes).max(1);
-            if *written {
-                let mut parts = buffer.bytes_mut().chunks_mut(size);
-                chunks.iter_mut().for_each(|(s, cells)| {
-                    let part = parts.next().unwrap_or_default();
-                    cells.push(Cell::Own(&mut part[..s.len() * row_bytes]));
-                });
-            } else {
-                let mut parts = buffer.bytes().chunks(size);
-                chunks.iter_mut().for_each(|(s, cells)| {
-                    let part = parts.next().unwrap_or_default();
-                    cells.push(Cell::Shared(&part[..s.len() * row_bytes]));
-                });
-            }
+        for ((memory, shape), written) in buffers {
+            cut(memory, *shape, *written, rows, &lens, &mut chunks);
         }
         let count = chunks.len();
         let first_of_batch = (id.epoch + id.index) as usize * count;
-        let results = chunks.into_par_iter().enumerate().map(|(index, (samples, cells))| {
+        let names = slot.samples.par_chunks(rows).zip(slot.identities.par_chunks(rows));
+        let results = chunks.into_par_iter().zip(names).enumerate().map(|(index, (cells, (samples, identities)))| {
             if self.over() {
                 return Ok(false);
             }
-            let clocked = self.hub.is_some() && (first_of_batch + index).is_multiple_of(CLOCKED_CHUNKS);
+            let clocked = self.hub.is_some() && (first_of_batch + index).is_multiple_of(program.clocked_chunks());
             let worker = rayon::current_thread_index().unwrap_or_default();
-            let chunk = Chunk { id, samples, first: index == 0, clocked, worker };
+            let chunk = Chunk { id, samples, identities, start: index * rows, clocked, worker };
             self.chunk(program, &chunk, cells).map(|()| true)
         });
         let whole = results.try_reduce(|| true, |a, b| Ok(a && b))?;
@@ -262,14 +260,18 @@ impl Ring {
     fn chunk<'a>(&self, program: &StageProgram, chunk: &Chunk<'_>, cells: Vec<Cell<'a>>) -> Result<(), RunError> {
         let start = self.hub.as_ref().map(|_| Instant::now());
         let mut scratch = self.lock_scratch().pop().unwrap_or_default();
-        scratch.resize_with(scratch.len().max(program.scratch.len()), Buffer::default);
+        for (index, shape) in program.scratch.iter().enumerate() {
+            match scratch.buffers.get_mut(index) {
+                Some(memory) => memory.reserve(*shape, program.rows_per_chunk),
+                None => scratch.buffers.push(shape.memory(program.rows_per_chunk)),
+            }
+        }
         let result = {
             let mut all: Vec<Cell<'_>> = cells;
-            for (buffer, row_bytes) in scratch.iter_mut().zip(&program.scratch) {
-                buffer.reserve(program.rows_per_chunk * row_bytes);
-                all.push(Cell::Own(&mut buffer.bytes_mut()[..chunk.samples.len() * row_bytes]));
+            for (memory, shape) in scratch.buffers.iter_mut().zip(&program.scratch) {
+                all.push(Cell::Own(memory.rows_mut(*shape, chunk.samples.len())));
             }
-            chunk::run(&self.pipeline, program, chunk, &mut all, self.hub.as_deref())
+            chunk::run(&self.pipeline, program, chunk, &mut all, &mut scratch.pass, self.hub.as_deref())
         };
         self.lock_scratch().push(scratch);
         if let (Some(hub), Some(start)) = (&self.hub, start) {
@@ -278,8 +280,48 @@ impl Ring {
         result
     }
 
-    fn lock_scratch(&self) -> MutexGuard<'_, Vec<Vec<Buffer>>> {
+    fn lock_scratch(&self) -> MutexGuard<'_, Vec<Scratch>> {
         self.scratch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Cuts a column into the rows of each chunk.
+fn cut<'a>(
+    memory: &'a mut Memory,
+    shape: RowShape,
+    written: bool,
+    rows: usize,
+    lens: &[usize],
+    chunks: &mut [Vec<Cell<'a>>],
+) {
+    let chunks = chunks.iter_mut().zip(lens);
+    match (memory, shape, written) {
+        (Memory::Bytes(buffer), RowShape::Bytes(bytes), true) => {
+            // A field without elements has rows of no bytes, which no chunk can be cut from.
+            let mut parts = buffer.bytes_mut().chunks_mut((rows * bytes).max(1));
+            chunks.for_each(|(cells, len)| {
+                cells.push(Cell::Own(ValuesMut::Bytes(&mut parts.next().unwrap_or_default()[..len * bytes])));
+            });
+        }
+        (Memory::Bytes(buffer), RowShape::Bytes(bytes), false) => {
+            let mut parts = buffer.bytes().chunks((rows * bytes).max(1));
+            chunks.for_each(|(cells, len)| {
+                cells.push(Cell::Shared(Values::Bytes(&parts.next().unwrap_or_default()[..len * bytes])));
+            });
+        }
+        (Memory::Items(items), _, true) => {
+            let mut parts = items.chunks_mut(rows);
+            chunks.for_each(|(cells, len)| {
+                cells.push(Cell::Own(ValuesMut::Items(&mut parts.next().unwrap_or_default()[..*len])));
+            });
+        }
+        (Memory::Items(items), _, false) => {
+            let mut parts = items.chunks(rows);
+            chunks.for_each(|(cells, len)| {
+                cells.push(Cell::Shared(Values::Items(&parts.next().unwrap_or_default()[..*len])));
+            });
+        }
+        (Memory::Bytes(_), RowShape::Item, _) => unreachable!("memory has the shape that it was made with"),
     }
 }
 

@@ -1,14 +1,17 @@
 //! `cifar10`: the images of CIFAR-10.
 
+use pixels::Pixels;
+
 use super::kernel::{Kernel, OperatorError, Site, Source};
-use super::registry::{Inputs, Operator, OperatorParams, PortSchemas, Role, Signature, SourceShape, Write, WriteMode};
+use super::registry::{Inputs, Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
 use super::shapes::DrawnSource;
-use super::source::Order;
+use super::source::SourceShape;
+use super::source::source_params;
 use crate::batch::{Field, ImageSize, Rows};
 use crate::data::{CifarRecords, Found, Split, cifar};
-use crate::params::{Faults, Kind, ParamType, Word, params};
+use crate::params::{Faults, Kind, ParamType, Word};
 
-params! {
+source_params! {
     /// Images of CIFAR-10 with their labels.
     ///
     /// Writes `image`, uint8 [32, 32, 3] (height, width, channels), and `label`, int64, 0 to 9. The files are those of
@@ -18,12 +21,6 @@ params! {
     pub struct Cifar10: Default {
         /// Which images: 50,000 to train on, or 10,000 to test with.
         split: Split = Split::Train,
-        /// Images of a batch.
-        batch_size: usize = 512 => 1..=65_536,
-        /// Order of the images in an epoch.
-        order: Order = Order::Sequential,
-        /// Whether the last batch of an epoch is left out if it is not full.
-        drop_last: bool = false,
     }
 }
 
@@ -89,13 +86,8 @@ impl Operator for Cifar10Operator {
     const INPUTS: Inputs = Inputs::None;
 
     fn signature(&self, params: &Cifar10, _: &PortSchemas) -> Result<Signature, Faults> {
-        Ok(image_source(SourceShape {
-            rows: official_rows(params.split),
-            batch_size: params.batch_size,
-            drop_last: params.drop_last,
-            order: params.order,
-            classes: cifar::CLASSES.to_vec(),
-        }))
+        let classes = cifar::CLASSES.map(str::to_owned).to_vec();
+        Ok(image_source(params.common().shape(official_rows(params.split), classes)?))
     }
 
     fn kernel(&self, params: &Cifar10, site: &Site<'_>) -> Result<Kernel, OperatorError> {
@@ -125,13 +117,35 @@ impl Source for CifarSource {
 
     fn read(&self, rows: &mut Rows<'_>) -> Result<(), OperatorError> {
         let samples = rows.samples();
-        let (images, labels) = rows.write_two::<u8, i64>("image", "label");
-        for ((image, label), &sample) in images.chunks_exact_mut(IMAGE_BYTES).zip(labels).zip(samples) {
-            let record = self.records.record(sample as usize)?;
-            *label = record.label.into();
-            interleave(record.planes, image);
+        if rows.wants("image") {
+            for (image, &sample) in rows.write::<u8>("image").chunks_exact_mut(IMAGE_BYTES).zip(samples) {
+                interleave(self.records.record(sample as usize)?.planes, image);
+            }
+        }
+        if rows.wants("label") {
+            for (label, &sample) in rows.write::<i64>("label").iter_mut().zip(samples) {
+                *label = self.records.record(sample as usize)?.label.into();
+            }
         }
         Ok(())
+    }
+
+    fn label(&self, sample: u64) -> Result<Option<i64>, OperatorError> {
+        Ok(Some(self.records.record(sample as usize)?.label.into()))
+    }
+
+    fn lends(&self) -> Option<&str> {
+        Some("image")
+    }
+
+    fn lend(&self, sample: u64) -> Result<Pixels<'_>, OperatorError> {
+        Ok(Pixels { bytes: self.records.record(sample as usize)?.planes, size: SIZE, planar: true })
+    }
+
+    fn prefetch(&self, sample: u64) {
+        if let Ok(record) = self.records.record(sample as usize) {
+            pixels::simd::prefetch(record.planes);
+        }
     }
 }
 

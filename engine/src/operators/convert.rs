@@ -1,10 +1,13 @@
 //! `convert`: another element type.
 
 use half::{bf16, f16};
+use pixels::ValueTable;
 
+use super::images::mismatch;
 use super::kernel::{DeviceMap, Kernel, Map, OperatorError, Site};
+use super::normalize::Lookup;
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
-use crate::batch::{DType, Field, Rows};
+use crate::batch::{DType, Field, Layout, Rows};
 use crate::params::{Faults, params};
 use crate::torch::{DeviceBatch, TorchError, kind};
 
@@ -37,6 +40,10 @@ impl Operator for ConvertOperator {
 
     fn signature(&self, params: &Convert, inputs: &PortSchemas) -> Result<Signature, Faults> {
         let field = inputs.field("field", &params.field)?;
+        if field.is_ragged() {
+            let hint = "put this node after one that gives all images one size";
+            return Err(mismatch("numbers", field, hint).into());
+        }
         let mode = if field.dtype == params.dtype { WriteMode::View } else { WriteMode::Replace };
         Ok(Signature {
             reads: vec![params.field.clone()],
@@ -47,15 +54,33 @@ impl Operator for ConvertOperator {
     }
 
     fn kernel(&self, params: &Convert, site: &Site<'_>) -> Result<Kernel, OperatorError> {
-        let from = site.input.field(&params.field).expect("the signature found it").dtype;
-        if from == params.dtype {
+        let field = site.input.field(&params.field).expect("the signature found it");
+        if field.dtype == params.dtype {
             return Ok(Kernel::View);
         }
-        Ok(Kernel::Map(Box::new(Conversion { field: params.field.clone(), from, to: params.dtype })))
+        let image = field.image_size().filter(|_| field.layout != Layout::Chw && field.dtype == DType::Uint8);
+        Ok(Kernel::Map(match (image, byte_table(params.dtype)) {
+            (Some(size), Some(table)) => {
+                // The same for all channels: as one, whatever their number.
+                Box::new(Lookup { field: params.field.clone(), size, planar: false, table })
+            }
+            _ => Box::new(Conversion { field: params.field.clone(), from: field.dtype, to: params.dtype }),
+        }))
     }
 
     fn device_kernel(&self, params: &Convert, _: &Site<'_>) -> Result<Option<Box<dyn DeviceMap>>, OperatorError> {
         Ok(Some(Box::new(DeviceConversion(params.clone()))))
+    }
+}
+
+/// What each byte becomes, as a type with fractions.
+fn byte_table(dtype: DType) -> Option<ValueTable> {
+    let values: [f64; 256] = std::array::from_fn(|v| v as f64);
+    match dtype {
+        DType::Float32 => Some(ValueTable::float32(&[values])),
+        DType::Float16 => Some(ValueTable::Bits16(vec![values.map(|v| f16::from_f64_const(v).to_bits())])),
+        DType::Bfloat16 => Some(ValueTable::Bits16(vec![values.map(|v| bf16::from_f64_const(v).to_bits())])),
+        DType::Uint8 | DType::Int64 => None,
     }
 }
 

@@ -1,9 +1,12 @@
 //! `cutout`: covers a square of each image.
 
+use pixels::{Rect, Step};
+
+use super::image_op::{Draw, ImageMap, ImageOp};
 use super::images::{image_size, per_channel, spread, uint8_image};
-use super::kernel::{Kernel, Map, OperatorError, Site};
+use super::kernel::{Kernel, OperatorError, Site};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
-use crate::batch::{ImageSize, Rows};
+use crate::batch::ImageSize;
 use crate::params::{Fault, Faults, params};
 
 params! {
@@ -55,32 +58,20 @@ impl Operator for CutoutOperator {
 
     fn kernel(&self, params: &Cutout, site: &Site<'_>) -> Result<Kernel, OperatorError> {
         let size = image_size(site.input, &params.field);
-        let fill_line = spread(&params.fill, size.channels).repeat(params.crop_size);
-        Ok(Kernel::Map(Box::new(Cut { field: params.field.clone(), side: params.crop_size, size, fill_line })))
+        let op = Cut { side: params.crop_size, fill: spread(&params.fill, size.channels) };
+        Ok(Kernel::Map(Box::new(ImageMap::in_place(&params.field, size, op))))
     }
 }
 
 struct Cut {
-    field: String,
     side: usize,
-    size: ImageSize,
-    /// One line of the square.
-    fill_line: Vec<u8>,
+    fill: Vec<u8>,
 }
 
-impl Map for Cut {
-    fn apply(&self, rows: &mut Rows<'_>) -> Result<(), OperatorError> {
-        let draws = rows.draws();
-        let ImageSize { height, width, channels } = self.size;
-        let images = rows.write::<u8>(&self.field).chunks_exact_mut(height * width * channels);
-        for (row, image) in images.enumerate() {
-            let mut rng = draws.row(row);
-            let y = rng.below((height - self.side + 1) as u64) as usize;
-            let x = rng.below((width - self.side + 1) as u64) as usize;
-            for line in image.chunks_exact_mut(width * channels).skip(y).take(self.side) {
-                line[x * channels..(x + self.side) * channels].copy_from_slice(&self.fill_line);
-            }
-        }
-        Ok(())
+impl ImageOp for Cut {
+    fn draw(&self, size: ImageSize, draw: &mut Draw, push: &mut dyn FnMut(&Step<'_>)) {
+        let mut start = |len: usize| draw.rng.below((len - self.side + 1) as u64) as usize;
+        let (top, left) = (start(size.height), start(size.width));
+        push(&Step::Fill { area: Rect { top, left, height: self.side, width: self.side }, colour: &self.fill });
     }
 }

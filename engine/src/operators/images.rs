@@ -4,6 +4,8 @@ use super::registry::PortSchemas;
 use crate::batch::{DType, Field, ImageSize, Layout, Schema};
 use crate::params::{Fault, Faults};
 
+const ONE_SIZE: &str = "put a node before this one that gives all images one size, such as `random_resized_crop`";
+
 /// The field as an image of bytes, height × width × channels; `name` is what the parameter `field` says.
 pub fn uint8_image<'a>(inputs: &'a PortSchemas, name: &str) -> Result<(&'a Field, ImageSize), Faults> {
     let field = inputs.field("field", name)?;
@@ -15,6 +17,7 @@ pub fn uint8_image<'a>(inputs: &'a PortSchemas, name: &str) -> Result<(&'a Field
         DType::Float16 | DType::Bfloat16 | DType::Float32 => Some("`normalize` and `convert`"),
     };
     let hint = match (size, turned, converted) {
+        _ if field.layout == Layout::Picture => ONE_SIZE.to_owned(),
         (Some(size), false, None) => return Ok((field, size)),
         (None, ..) => "name an image with `field`".to_owned(),
         (_, true, None) => "put this node before `to_torch_image`".to_owned(),
@@ -29,6 +32,7 @@ pub fn any_image<'a>(inputs: &'a PortSchemas, name: &str) -> Result<(&'a Field, 
     let field = inputs.field("field", name)?;
     match field.image_size() {
         Some(size) => Ok((field, size)),
+        None if field.layout == Layout::Picture => Err(mismatch("an image of one size", field, ONE_SIZE).into()),
         None => Err(mismatch("an image", field, "name an image with `field`").into()),
     }
 }

@@ -1,8 +1,12 @@
 //! What works: the kernels that operators make.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::batch::{Rows, Schema};
+use pixels::{Pixels, ValueTable};
+
+use super::image_op::ImageOp;
+use super::source::SourceShape;
+use crate::batch::{ImageSize, Rows, Schema};
 use crate::data::{DataError, Found, Progress, Where, locate};
 use crate::torch::{DeviceBatch, TorchError};
 
@@ -12,12 +16,20 @@ use crate::torch::{DeviceBatch, TorchError};
 pub struct OperatorError {
     /// A sentence: what was expected, what was found.
     pub message: String,
+    /// The row it is about, of those that the kernel was given, if it is about one: then the source's `on_error` says
+    /// what becomes of the row.
+    pub row: Option<usize>,
 }
 
 impl OperatorError {
     /// From a sentence.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
+        Self { message: message.into(), row: None }
+    }
+
+    /// About one row.
+    pub fn at_row(row: usize, message: impl Into<String>) -> Self {
+        Self { message: message.into(), row: Some(row) }
     }
 }
 
@@ -37,6 +49,8 @@ impl From<TorchError> for OperatorError {
 pub struct Site<'a> {
     /// What arrives at the node; empty for a source.
     pub input: &'a Schema,
+    /// What the signature of a source said.
+    pub source: Option<&'a SourceShape>,
     /// Where data comes from.
     pub resources: &'a Resources,
 }
@@ -58,19 +72,83 @@ pub trait Source: Send + Sync {
     /// How many samples there are.
     fn rows(&self) -> u64;
 
-    /// Writes the rows of these samples ([`Rows::samples`]) into the fields that the signature creates.
+    /// Writes the rows of these samples ([`Rows::samples`]) into those of the fields that the signature creates which
+    /// are wanted ([`Rows::wants`]).
     fn read(&self, rows: &mut Rows<'_>) -> Result<(), OperatorError>;
 
     /// What the user must know about the data, throughout the run.
     fn warning(&self) -> Option<String> {
         None
     }
+
+    /// The label of a sample, for orders that depend on it; none if there are no labels.
+    fn label(&self, sample: u64) -> Result<Option<i64>, OperatorError> {
+        let _ = sample;
+        Ok(None)
+    }
+
+    /// The field whose images [`lend`](Self::lend) gives without a copy.
+    fn lends(&self) -> Option<&str> {
+        None
+    }
+
+    /// The image of a sample where it lies: the same pixels as [`read`](Self::read) writes.
+    fn lend(&self, sample: u64) -> Result<Pixels<'_>, OperatorError> {
+        let _ = sample;
+        Err(OperatorError::new("this source lends nothing"))
+    }
+
+    /// A sample is read soon.
+    fn prefetch(&self, sample: u64) {
+        let _ = sample;
+    }
+
+    /// How many neighbours lie together where they are stored.
+    fn rows_per_page(&self) -> u64 {
+        1024
+    }
+
+    /// Where a sample lies, for messages.
+    fn place(&self, sample: u64) -> String {
+        format!("sample {sample}")
+    }
 }
 
-/// Works on rows, each by itself: any chunking gives the same result.
+/// Works on rows, each by itself: any chunking gives the same result. Unless the signature says
+/// [`whole_batch`](super::Signature::whole_batch): then it is always given all rows of a batch.
 pub trait Map: Send + Sync {
     /// Works on these rows.
     fn apply(&self, rows: &mut Rows<'_>) -> Result<(), OperatorError>;
+
+    /// What it is to a pass over several nodes.
+    fn part(&self) -> Part<'_> {
+        Part::Whole
+    }
+}
+
+/// What a map is to a pass over several nodes. The result is that of [`Map::apply`], to the bit.
+#[derive(Clone, Copy)]
+pub enum Part<'a> {
+    /// Not a part of one.
+    Whole,
+    /// Steps over an image of bytes.
+    Image {
+        /// The field.
+        field: &'a str,
+        /// Its size before.
+        size: ImageSize,
+        /// The steps.
+        op: &'a dyn ImageOp,
+    },
+    /// Every value from a table.
+    Values {
+        /// The field, an image of bytes with the channels of each pixel together.
+        field: &'a str,
+        /// Its size.
+        size: ImageSize,
+        /// The table.
+        table: &'a ValueTable,
+    },
 }
 
 /// Works on a whole batch on a GPU, with the same result as the operator's [`Map`].
@@ -84,12 +162,16 @@ type Report = Box<dyn FnMut(Progress) + Send>;
 /// Whether to stop fetching.
 type Cancelled = Box<dyn Fn() -> bool + Send>;
 
+/// Tells the user of something, in a sentence.
+pub type Warn = Arc<dyn Fn(String) + Send + Sync>;
+
 /// What kernels share: where data comes from, found once.
 pub struct Resources {
     place: Where,
     found: Mutex<Option<Found>>,
     report: Mutex<Report>,
     cancelled: Mutex<Cancelled>,
+    warn: Warn,
 }
 
 impl Resources {
@@ -100,6 +182,7 @@ impl Resources {
             found: Mutex::new(None),
             report: Mutex::new(Box::new(|_| {})),
             cancelled: Mutex::new(Box::new(|| false)),
+            warn: Arc::new(|_| {}),
         }
     }
 
@@ -107,6 +190,17 @@ impl Resources {
     #[must_use]
     pub fn with_progress(self, report: Report, cancelled: Cancelled) -> Self {
         Self { report: Mutex::new(report), cancelled: Mutex::new(cancelled), ..self }
+    }
+
+    /// Tells of samples that are left out or replaced.
+    #[must_use]
+    pub fn with_warnings(self, warn: impl Fn(String) + Send + Sync + 'static) -> Self {
+        Self { warn: Arc::new(warn), ..self }
+    }
+
+    /// Who is told.
+    pub fn warnings(&self) -> Warn {
+        Arc::clone(&self.warn)
     }
 
     /// Where CIFAR-10 is. The first call looks, and downloads if need be.

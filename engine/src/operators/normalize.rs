@@ -1,10 +1,12 @@
 //! `normalize`: (value − mean) / std.
 
 use half::{bf16, f16};
+use pixels::ValueTable;
+use pixels::simd::Level;
 use tch::Tensor;
 
 use super::images::{any_image, image_size, mismatch, per_channel, spread};
-use super::kernel::{DeviceMap, Kernel, Map, OperatorError, Site};
+use super::kernel::{DeviceMap, Kernel, Map, OperatorError, Part, Site};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
 use crate::batch::{DType, Field, ImageSize, Layout, Rows};
 use crate::params::{Faults, choice, params};
@@ -87,13 +89,8 @@ impl Operator for NormalizeOperator {
     fn kernel(&self, params: &Normalize, site: &Site<'_>) -> Result<Kernel, OperatorError> {
         let size = image_size(site.input, &params.field);
         let layout = site.input.field(&params.field).expect("the signature found it").layout;
-        let planes = (layout == Layout::Chw).then_some(size.height * size.width);
-        let (name, values) = (params.field.clone(), values(params, size.channels));
-        Ok(Kernel::Map(match params.dtype {
-            FloatType::Float32 => Box::new(Lookup { name, planes, table: table(&values, |v| v as f32) }),
-            FloatType::Float16 => Box::new(Lookup { name, planes, table: table(&values, f16::from_f64_const) }),
-            FloatType::Bfloat16 => Box::new(Lookup { name, planes, table: table(&values, bf16::from_f64_const) }),
-        }))
+        let table = value_table(params, size.channels);
+        Ok(Kernel::Map(Box::new(Lookup { field: params.field.clone(), size, planar: layout == Layout::Chw, table })))
     }
 
     fn device_kernel(&self, params: &Normalize, site: &Site<'_>) -> Result<Option<Box<dyn DeviceMap>>, OperatorError> {
@@ -115,50 +112,57 @@ impl Operator for NormalizeOperator {
 }
 
 /// The 256 results of each channel.
-fn values(params: &Normalize, channels: usize) -> Vec<Vec<f64>> {
+fn values(params: &Normalize, channels: usize) -> Vec<[f64; 256]> {
     let (mean, std) = (spread(&params.mean, channels), spread(&params.std, channels));
-    mean.iter().zip(std).map(|(mean, std)| (0..256).map(|v| (f64::from(v) - mean) / std).collect()).collect()
+    mean.iter().zip(std).map(|(mean, std)| std::array::from_fn(|v| (v as f64 - mean) / std)).collect()
 }
 
 /// Rounded to a type. The constant functions of `half` round once, on every processor; its others go by way of float32
 /// where the processor converts that.
-fn table<T: Copy>(values: &[Vec<f64>], round: impl Fn(f64) -> T) -> Vec<[T; 256]> {
-    values.iter().map(|channel| std::array::from_fn(|v| round(channel[v]))).collect()
+fn table<T: Copy>(values: &[[f64; 256]], round: impl Fn(f64) -> T) -> Vec<[T; 256]> {
+    values.iter().map(|channel| channel.map(&round)).collect()
 }
 
-struct Lookup<T> {
-    name: String,
-    /// Values of a channel that lie together; none where the channels of a pixel do.
-    planes: Option<usize>,
-    /// By channel, then value.
-    table: Vec<[T; 256]>,
+/// The table of a node.
+fn value_table(params: &Normalize, channels: usize) -> ValueTable {
+    let values = values(params, channels);
+    match params.dtype {
+        FloatType::Float32 => ValueTable::float32(&values),
+        FloatType::Float16 => ValueTable::Bits16(table(&values, |v| f16::from_f64_const(v).to_bits())),
+        FloatType::Bfloat16 => ValueTable::Bits16(table(&values, |v| bf16::from_f64_const(v).to_bits())),
+    }
 }
 
-impl<T: bytemuck::Pod + Send + Sync> Map for Lookup<T> {
+/// Looks up every value of images of bytes.
+pub(super) struct Lookup {
+    pub field: String,
+    pub size: ImageSize,
+    /// Whether the values of a channel lie together, in place of the channels of a pixel.
+    pub planar: bool,
+    pub table: ValueTable,
+}
+
+impl Map for Lookup {
     fn apply(&self, rows: &mut Rows<'_>) -> Result<(), OperatorError> {
-        let (from, to) = rows.replace::<u8, T>(&self.name);
-        match (self.planes, &self.table[..]) {
-            (Some(plane), table) => {
-                let planes = from.chunks_exact(plane).zip(to.chunks_exact_mut(plane));
-                for ((from, to), table) in planes.zip(table.iter().cycle()) {
-                    from.iter().zip(to).for_each(|(from, to)| *to = table[*from as usize]);
-                }
-            }
-            // The usual case, without an inner loop.
-            (None, [red, green, blue]) => {
-                for (from, to) in from.as_chunks::<3>().0.iter().zip(to.as_chunks_mut::<3>().0) {
-                    *to = [red[from[0] as usize], green[from[1] as usize], blue[from[2] as usize]];
-                }
-            }
-            (None, table) => {
-                for (from, to) in from.chunks_exact(table.len()).zip(to.chunks_exact_mut(table.len())) {
-                    for ((from, to), table) in from.iter().zip(to).zip(table) {
-                        *to = table[*from as usize];
-                    }
-                }
-            }
+        let level = Level::best();
+        let (from, to) = rows.replace::<u8, u8>(&self.field);
+        if !self.planar {
+            self.table.apply(level, from, to);
+            return Ok(());
+        }
+        let plane = self.size.height * self.size.width;
+        let planes = from.chunks_exact(plane).zip(to.chunks_exact_mut(plane * self.table.element_bytes()));
+        for (index, (from, to)) in planes.enumerate() {
+            self.table.apply_plane(level, index % self.size.channels, from, to);
         }
         Ok(())
+    }
+
+    fn part(&self) -> Part<'_> {
+        match self.planar {
+            true => Part::Whole,
+            false => Part::Values { field: &self.field, size: self.size, table: &self.table },
+        }
     }
 }
 
@@ -180,7 +184,7 @@ impl DeviceMap for DeviceLookup {
             let (pixels, starts) = match field.layout {
                 Layout::ChannelsLast => (image.f_permute([0, 2, 3, 1])?, starts),
                 Layout::Chw => (image.shallow_clone(), starts.f_view([self.channels as i64, 1, 1])?),
-                Layout::Hwc | Layout::Plain => (image.shallow_clone(), starts),
+                _ => (image.shallow_clone(), starts),
             };
             let places = pixels.f_to_kind(tch::Kind::Int)?.f_add(&starts)?.f_to_kind(tch::Kind::Int64)?;
             let normalized = self.table.f_to_device(device)?.f_take(&places)?;

@@ -1,9 +1,12 @@
 //! `random_horizontal_flip`: mirrors images left to right.
 
-use super::images::uint8_image;
-use super::kernel::{Kernel, Map, OperatorError, Site};
+use pixels::{Axis, Step};
+
+use super::image_op::{Draw, ImageMap, ImageOp};
+use super::images::{image_size, uint8_image};
+use super::kernel::{Kernel, OperatorError, Site};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
-use crate::batch::{ImageSize, Rows};
+use crate::batch::ImageSize;
 use crate::params::{Faults, params};
 
 params! {
@@ -43,53 +46,20 @@ impl Operator for RandomHorizontalFlipOperator {
     }
 
     fn kernel(&self, params: &RandomHorizontalFlip, site: &Site<'_>) -> Result<Kernel, OperatorError> {
-        let size = super::images::image_size(site.input, &params.field);
-        Ok(Kernel::Map(Box::new(Flip { params: params.clone(), size })))
+        let size = image_size(site.input, &params.field);
+        Ok(Kernel::Map(Box::new(ImageMap::in_place(&params.field, size, params.clone()))))
     }
 }
 
-struct Flip {
-    params: RandomHorizontalFlip,
-    size: ImageSize,
-}
-
-impl Map for Flip {
-    fn apply(&self, rows: &mut Rows<'_>) -> Result<(), OperatorError> {
-        let draws = rows.draws();
-        let ImageSize { height, width, channels } = self.size;
-        let images = rows.write::<u8>(&self.params.field).chunks_exact_mut(height * width * channels);
-        for (row, image) in images.enumerate() {
-            if draws.row(row).unit() < self.params.flip_prob {
-                image.chunks_exact_mut(width * channels).for_each(|line| mirror(line, channels));
-            }
+impl ImageOp for RandomHorizontalFlip {
+    fn draw(&self, size: ImageSize, draw: &mut Draw, push: &mut dyn FnMut(&Step<'_>)) {
+        if draw.rng.unit() < self.flip_prob {
+            push(&mirror(size));
         }
-        Ok(())
     }
 }
 
-/// Reverses the pixels of a line.
-fn mirror(line: &mut [u8], channels: usize) {
-    if let (pixels, []) = line.as_chunks_mut::<3>()
-        && channels == 3
-    {
-        return pixels.reverse();
-    }
-    // All values reversed, then those of each pixel put right again.
-    line.reverse();
-    line.chunks_exact_mut(channels).for_each(<[u8]>::reverse);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::mirror;
-
-    #[test]
-    fn pixels_are_reversed_and_their_channels_are_not() {
-        let mut rgb = [1, 2, 3, 4, 5, 6, 7, 8, 9];
-        mirror(&mut rgb, 3);
-        assert_eq!(rgb, [7, 8, 9, 4, 5, 6, 1, 2, 3]);
-        let mut two = [1, 2, 3, 4, 5, 6];
-        mirror(&mut two, 2);
-        assert_eq!(two, [5, 6, 3, 4, 1, 2]);
-    }
+/// Left becomes right.
+pub(super) fn mirror(size: ImageSize) -> Step<'static> {
+    Step::Move { rows: Axis::identity(size.height), columns: Axis::mirrored(size.width), outside: &[] }
 }

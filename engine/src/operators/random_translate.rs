@@ -1,9 +1,12 @@
 //! `random_translate`: shifts images by a few pixels.
 
+use pixels::{Axis, Step};
+
+use super::image_op::{Draw, ImageMap, ImageOp};
 use super::images::{image_size, per_channel, spread, uint8_image};
-use super::kernel::{Kernel, Map, OperatorError, Site};
+use super::kernel::{Kernel, OperatorError, Site};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
-use crate::batch::{ImageSize, Rows};
+use crate::batch::ImageSize;
 use crate::params::{Faults, params};
 
 params! {
@@ -48,64 +51,32 @@ impl Operator for RandomTranslateOperator {
 
     fn kernel(&self, params: &RandomTranslate, site: &Site<'_>) -> Result<Kernel, OperatorError> {
         let size = image_size(site.input, &params.field);
-        let fill_line = spread(&params.fill, size.channels).repeat(size.width);
-        Ok(Kernel::Map(Box::new(Translate { field: params.field.clone(), padding: params.padding, size, fill_line })))
+        let op = Translate { padding: params.padding, fill: spread(&params.fill, size.channels) };
+        Ok(Kernel::Map(Box::new(ImageMap::in_place(&params.field, size, op))))
     }
 }
 
 struct Translate {
-    field: String,
     padding: usize,
-    size: ImageSize,
-    /// A whole line of the fill colour.
-    fill_line: Vec<u8>,
+    fill: Vec<u8>,
 }
 
-impl Map for Translate {
-    fn apply(&self, rows: &mut Rows<'_>) -> Result<(), OperatorError> {
-        let draws = rows.draws();
-        let ImageSize { height, width, channels } = self.size;
-        let images = rows.write::<u8>(&self.field).chunks_exact_mut(height * width * channels);
+impl ImageOp for Translate {
+    fn draw(&self, size: ImageSize, draw: &mut Draw, push: &mut dyn FnMut(&Step<'_>)) {
         let choices = 2 * self.padding as u64 + 1;
-        for (row, image) in images.enumerate() {
-            let mut rng = draws.row(row);
-            // Origin of the window in the padded image, as FFCV draws it: first down, then right.
-            let (y, x) = (rng.below(choices) as usize, rng.below(choices) as usize);
-            shift(
-                image,
-                self.size,
-                y as isize - self.padding as isize,
-                x as isize - self.padding as isize,
-                &self.fill_line,
-            );
-        }
-        Ok(())
+        // Origin of the window in the padded image, as FFCV draws it: first down, then right.
+        let mut origin = || draw.rng.below(choices) as isize - self.padding as isize;
+        let (down, right) = (origin(), origin());
+        push(&shift(size, down, right, &self.fill));
     }
 }
 
 /// Pixel (y, x) becomes what pixel (y + down, x + right) was, or the fill colour.
-fn shift(image: &mut [u8], size: ImageSize, down: isize, right: isize, fill_line: &[u8]) {
-    let line = size.width * size.channels;
-    let (keep_lines, keep) =
-        (size.height.saturating_sub(down.unsigned_abs()), size.width.saturating_sub(right.unsigned_abs()));
-    let keep = keep * size.channels;
-    let (from_x, to_x) = if right >= 0 { (line - keep, 0) } else { (0, line - keep) };
-    let mut move_line = |y: usize| {
-        let from = (y as isize + down) as usize * line + from_x;
-        image.copy_within(from..from + keep, y * line + to_x);
-        let target = &mut image[y * line..(y + 1) * line];
-        target[..to_x].copy_from_slice(&fill_line[..to_x]);
-        target[to_x + keep..].copy_from_slice(&fill_line[to_x + keep..]);
-    };
-    // In place: a line is read before it is written over.
-    let kept = if down >= 0 { 0..keep_lines } else { size.height - keep_lines..size.height };
-    if down >= 0 {
-        kept.clone().for_each(&mut move_line)
-    } else {
-        kept.clone().rev().for_each(&mut move_line)
-    }
-    for y in (0..kept.start).chain(kept.end..size.height) {
-        image[y * line..(y + 1) * line].copy_from_slice(fill_line);
+fn shift(size: ImageSize, down: isize, right: isize, fill: &[u8]) -> Step<'_> {
+    Step::Move {
+        rows: Axis::window(size.height, down, size.height),
+        columns: Axis::window(size.width, right, size.width),
+        outside: fill,
     }
 }
 
@@ -120,7 +91,7 @@ mod tests {
         for down in -6_isize..=6 {
             for right in -6_isize..=6 {
                 let mut shifted = image.clone();
-                shift(&mut shifted, size, down, right, &[100, 200].repeat(3));
+                shift(size, down, right, &[100, 200]).carry_out(&image, size, &mut shifted);
                 for y in 0..4_isize {
                     for x in 0..3_isize {
                         let (sy, sx) = (y + down, x + right);

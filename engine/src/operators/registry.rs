@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::kernel::{DeviceMap, Kernel, OperatorError, Site};
+use super::source::SourceShape;
 use crate::batch::{Field, Schema};
 use crate::params::{Fault, Faults, Param, ParamSet, listed, quoted};
 
@@ -105,29 +106,6 @@ pub struct Write {
     pub mode: WriteMode,
 }
 
-/// The rows of a source.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SourceShape {
-    /// How many samples an epoch has.
-    pub rows: u64,
-    /// Rows of a batch.
-    pub batch_size: usize,
-    /// Whether the last batch of an epoch is left out if it is not full.
-    pub drop_last: bool,
-    /// Order of the samples.
-    pub order: super::Order,
-    /// Name of each class, in the order of the labels.
-    pub classes: Vec<&'static str>,
-}
-
-impl SourceShape {
-    /// Batches of an epoch.
-    pub fn batches(&self) -> u64 {
-        let size = self.batch_size.max(1) as u64;
-        if self.drop_last { self.rows / size } else { self.rows.div_ceil(size) }
-    }
-}
-
 /// What a node reads and writes, from its parameters and what arrives.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Signature {
@@ -139,6 +117,8 @@ pub struct Signature {
     pub random: bool,
     /// Whether it can run on a GPU.
     pub on_gpu: bool,
+    /// Whether it needs all rows of a batch at once.
+    pub whole_batch: bool,
     /// The rows it makes, if it is a source.
     pub source: Option<SourceShape>,
 }

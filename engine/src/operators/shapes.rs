@@ -2,16 +2,16 @@
 
 use super::cifar10::{IMAGE_BYTES, image_source, official_rows};
 use super::kernel::{Kernel, OperatorError, Site, Source};
-use super::registry::{Inputs, Operator, OperatorParams, PortSchemas, Role, Signature, SourceShape};
-use super::source::Order;
+use super::registry::{Inputs, Operator, OperatorParams, PortSchemas, Role, Signature};
+use super::source::source_params;
 use crate::batch::Rows;
 use crate::data::{Split, drawn};
-use crate::params::{Faults, params};
+use crate::params::Faults;
 
 /// Seed of the built-in images. Part of what they are: another one is another set.
 const SEED: u64 = 0;
 
-params! {
+source_params! {
     /// Built-in images of ten shapes, drawn by the engine: nothing to download.
     ///
     /// Writes `image`, uint8 [32, 32, 3] (height, width, channels), and `label`, int64, 0 to 9, as CIFAR-10 does.
@@ -19,12 +19,6 @@ params! {
     pub struct Shapes: Default {
         /// Which images: 50,000 to train on, or 10,000 to test with.
         split: Split = Split::Train,
-        /// Images of a batch.
-        batch_size: usize = 512 => 1..=65_536,
-        /// Order of the images in an epoch.
-        order: Order = Order::Sequential,
-        /// Whether the last batch of an epoch is left out if it is not full.
-        drop_last: bool = false,
     }
 }
 
@@ -44,13 +38,8 @@ impl Operator for ShapesOperator {
     const INPUTS: Inputs = Inputs::None;
 
     fn signature(&self, params: &Shapes, _: &PortSchemas) -> Result<Signature, Faults> {
-        Ok(image_source(SourceShape {
-            rows: official_rows(params.split),
-            batch_size: params.batch_size,
-            drop_last: params.drop_last,
-            order: params.order,
-            classes: drawn::CLASSES.to_vec(),
-        }))
+        let classes = drawn::CLASSES.map(str::to_owned).to_vec();
+        Ok(image_source(params.common().shape(official_rows(params.split), classes)?))
     }
 
     fn kernel(&self, params: &Shapes, _: &Site<'_>) -> Result<Kernel, OperatorError> {
@@ -69,6 +58,10 @@ impl DrawnSource {
         Self { split, warning: None }
     }
 
+    fn class(&self, sample: u64) -> i64 {
+        drawn::draw(SEED, self.split, sample, &mut [0; IMAGE_BYTES]).into()
+    }
+
     /// It stands in for data that is not there.
     pub(super) fn standing_in(self, warning: String) -> Self {
         Self { warning: Some(warning), ..self }
@@ -82,11 +75,23 @@ impl Source for DrawnSource {
 
     fn read(&self, rows: &mut Rows<'_>) -> Result<(), OperatorError> {
         let samples = rows.samples();
-        let (images, labels) = rows.write_two::<u8, i64>("image", "label");
-        for ((image, label), &sample) in images.as_chunks_mut::<IMAGE_BYTES>().0.iter_mut().zip(labels).zip(samples) {
-            *label = drawn::draw(SEED, self.split, sample, image).into();
+        let mut labels = vec![0; samples.len()];
+        if rows.wants("image") {
+            let images = rows.write::<u8>("image").as_chunks_mut::<IMAGE_BYTES>().0.iter_mut();
+            for ((image, label), &sample) in images.zip(&mut labels).zip(samples) {
+                *label = drawn::draw(SEED, self.split, sample, image).into();
+            }
+        } else {
+            labels.iter_mut().zip(samples).for_each(|(label, sample)| *label = self.class(*sample));
+        }
+        if rows.wants("label") {
+            rows.write::<i64>("label").copy_from_slice(&labels);
         }
         Ok(())
+    }
+
+    fn label(&self, sample: u64) -> Result<Option<i64>, OperatorError> {
+        Ok(Some(self.class(sample)))
     }
 
     fn warning(&self) -> Option<String> {

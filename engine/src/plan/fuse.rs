@@ -84,6 +84,10 @@ fn joins(plan: &Plan, node: usize, options: &PlanOptions) -> Result<usize, Optio
             plan.nodes[node].place, plan.stages[stage].place
         )));
     }
+    if let Some(whole) = [node, before].into_iter().find(|&n| plan.nodes[n].signature.whole_batch) {
+        let whole = &plan.nodes[whole].name;
+        return Err(Some(format!("{name} starts a stage: {whole} needs all rows of a batch at once")));
+    }
     let consumers = plan.consumers(before).count();
     if consumers > 1 {
         let text = format!("{name} starts a stage: {} has {consumers} consumers", plan.nodes[before].name);

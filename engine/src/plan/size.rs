@@ -44,13 +44,15 @@ fn size_chunk(plan: &mut Plan, index: usize, options: &PlanOptions) {
     for &node in &nodes {
         let made = plan.nodes[node].signature.writes.iter();
         let made = made.filter(|w| !matches!(w.mode, WriteMode::Update | WriteMode::View));
-        row_bytes += made.map(|w| w.field.row_bytes()).sum::<usize>();
+        row_bytes += made.map(|w| w.field.about_bytes()).sum::<usize>();
     }
     let row_bytes = row_bytes.max(1);
     let batch = plan.source_of(nodes[0]).batch_size;
+    let whole = nodes.iter().any(|&n| plan.nodes[n].signature.whole_batch);
     let (rows, why) = match options.rows_per_chunk {
-        Some(rows) => (rows.clamp(1, batch), "as asked".to_owned()),
-        None => {
+        Some(rows) if !whole => (rows.clamp(1, batch), "as asked".to_owned()),
+        _ if whole => (batch, format!("{} works on whole batches", plan.nodes[nodes[0]].name)),
+        _ => {
             let fits = (CHUNK_BYTES / row_bytes).clamp(1, batch);
             let shared = batch.div_ceil(plan.workers);
             if shared < fits {
@@ -81,7 +83,7 @@ fn size_queues(plan: &mut Plan, options: &PlanOptions) {
             continue;
         }
         let fields = plan.stages[index].outputs.clone();
-        let batch_bytes = plan.source_of(last).batch_size * fields.iter().map(Field::row_bytes).sum::<usize>();
+        let batch_bytes = plan.source_of(last).batch_size * fields.iter().map(Field::about_bytes).sum::<usize>();
         let fits = (QUEUE_BYTES / batch_bytes.max(1)).max(1);
         let (depth, why) = match options.prefetch_depth {
             Some(depth) => (depth.max(1), "as asked".to_owned()),

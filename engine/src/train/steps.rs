@@ -108,7 +108,7 @@ impl Session {
             let gradients = Tensor::f_run_backward(&[minimised], self.optimizer.weights(), false, false)?;
             Ok((loss.f_detach()?, gradients))
         };
-        let fail = |e: TorchError| RunError { node: Some(name.clone()), message: e.0 };
+        let fail = |e: TorchError| RunError::at(name, e.0);
         let (loss, mut gradients) = run().map_err(fail)?;
         let usable = match &mut self.loss_scale {
             Some(scale) => scale.unscale(&mut gradients).map_err(fail)?,

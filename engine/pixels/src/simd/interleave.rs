@@ -128,13 +128,12 @@ mod avx512 {
                 let part = &plane[start..start + count];
                 if count == BLOCK {
                     // SAFETY: `part` has 32 bytes.
-                    unsafe { _mm256_loadu_si256(part.as_ptr().cast()) }
-                } else {
-                    // SAFETY: the mask has a bit for each byte of `part`, and others are not read; the address may lie
-                    // before it only by bytes that are masked out.
-                    let shift = if backwards { BLOCK - count } else { 0 };
-                    unsafe { _mm256_maskz_loadu_epi8(mask << shift, part.as_ptr().wrapping_sub(shift).cast()) }
+                    return unsafe { _mm256_loadu_si256(part.as_ptr().cast()) };
                 }
+                let shift = if backwards { BLOCK - count } else { 0 };
+                // SAFETY: the mask has a bit for each byte of `part`, and others are not read; the address may lie
+                // before it only by bytes that are masked out.
+                unsafe { _mm256_maskz_loadu_epi8(mask << shift, part.as_ptr().wrapping_sub(shift).cast()) }
             };
             let (r, g, b) = (load(planes[0]), load(planes[1]), load(planes[2]));
             let red_green = _mm512_inserti64x4(_mm512_castsi256_si512(r), g, 1);

@@ -1,0 +1,77 @@
+//! Samples that cannot be read: what becomes of their rows, and how many there may be.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::error::RunError;
+use crate::batch::Slot;
+use crate::operators::{OnError, Source, SourceShape};
+
+/// The bad samples of a pipeline so far.
+pub(super) struct Failures {
+    policy: OnError,
+    max: u64,
+    rows: u64,
+    /// What was wrong with each.
+    seen: Mutex<BTreeMap<u64, String>>,
+}
+
+/// What to tell the user.
+pub(super) struct Told {
+    /// A sentence, the first time that the sample fails.
+    pub first_time: Option<String>,
+}
+
+impl Failures {
+    pub(super) fn new(shape: &SourceShape) -> Self {
+        Self { policy: shape.on_error, max: shape.max_failures, rows: shape.rows, seen: Mutex::default() }
+    }
+
+    /// What was wrong with each bad sample.
+    pub(super) fn seen(&self) -> BTreeMap<u64, String> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes the failed row out of a slot, or puts another sample in its place: then the batch is made anew. The same
+    /// rows in every run: what replaces a sample is the next one that can be read, whoever fails first.
+    pub(super) fn mend(&self, error: RunError, slot: &mut Slot, source: &dyn Source) -> Result<Told, RunError> {
+        let Some(row) = error.row.filter(|row| *row < slot.samples.len()) else { return Err(error) };
+        let sample = slot.samples[row];
+        if self.policy == OnError::Fail {
+            return Err(error);
+        }
+        let place = source.place(sample);
+        let node = error.node.clone();
+        let first_time = {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let new = seen.insert(sample, error.message.clone()).is_none();
+            if seen.len() as u64 > self.max.min(self.rows.saturating_sub(1)) {
+                let message = format!(
+                    "{} samples cannot be read, and `max_failures` allows {}; the last: {}",
+                    seen.len(),
+                    self.max,
+                    error.message
+                );
+                return Err(RunError { node, message, row: None });
+            }
+            new.then(|| {
+                let what = if self.policy == OnError::Skip { "is left out" } else { "is replaced by the next one" };
+                format!("{place} {what}: {error}")
+            })
+        };
+        match self.policy {
+            OnError::Skip => {
+                slot.samples.remove(row);
+                slot.identities.remove(row);
+                if slot.samples.is_empty() {
+                    let message = "no sample of a batch can be read".to_owned();
+                    return Err(RunError { node, message, row: None });
+                }
+            }
+            OnError::Replace | OnError::Fail => {
+                slot.samples[row] = (sample + 1) % self.rows;
+            }
+        }
+        Ok(Told { first_time })
+    }
+}
