@@ -6,6 +6,8 @@
 //!
 //! An image is height × width × channels bytes, row after row, pixel after pixel, unless a name says otherwise.
 
+pub mod ops;
 mod picture;
 
+pub use ops::{Op, Scratch};
 pub use picture::{ImageSize, Picture, PixelError};
