@@ -100,7 +100,7 @@ fn weigh(weights: &mut Vec<u16>, radius: usize, sigma: f64) {
         return;
     }
     // Beyond 6 sigma the curve is below any weight.
-    let radius = radius.min(MAX_RADIUS).min((6.0 * sigma) as usize + 1);
+    let radius = radius.min(MAX_RADIUS).min((6.0 * sigma).ceil() as usize);
     let curve = |far: usize| {
         let sigmas = far as f64 / sigma;
         elementary::exp(-0.5 * sigmas * sigmas) * if far == 0 { 0.5 } else { 1.0 }

@@ -40,13 +40,12 @@ pub fn grey_mean(image: &[u8], size: ImageSize) -> f32 {
 /// As FFCV's RandomSaturation, torchvision's `adjust_saturation` and RandAugment's Color. Needs red, green, blue:
 /// images of fewer channels stay as they are, and so does a fourth channel.
 pub fn saturation(image: &mut [u8], size: ImageSize, factor: f64) {
-    // A product a value and a product a grey: the sums of two tables' entries are the same bits as the formula's.
     let (own, other) = (factor as f32, (1.0 - factor) as f32);
+    // The products from tables, which is faster than to turn bytes into floats.
+    let own: [f32; 256] = std::array::from_fn(|v| own * v as f32);
     let mix = |colour: &mut [u8; 3]| {
         let part = other * f32::from(grey(*colour));
-        for v in colour {
-            *v = to_byte(own * f32::from(*v) + part);
-        }
+        *colour = colour.map(|v| to_byte(own[usize::from(v)] + part));
     };
     match size.channels {
         3 => image.as_chunks_mut::<3>().0.iter_mut().for_each(mix),

@@ -2,10 +2,13 @@
 
 use crate::ImageSize;
 
-/// Where the largest and the smallest channel are in each sixth of the circle of hues, from red over yellow; the third
-/// channel lies between them.
-const LARGEST: [usize; 6] = [0, 1, 1, 2, 2, 0];
-const SMALLEST: [usize; 6] = [2, 2, 0, 0, 1, 1];
+/// For each sixth of the circle of hues, from red over yellow, what red, green and blue are: 0 the largest of the three,
+/// 8 the one between, 16 the smallest. (Bits to shift by.)
+const RANKS: [[u32; 3]; 8] = {
+    let [red, magenta] = [[0, 8, 16], [0, 16, 8]];
+    // The last two are never used: with them, a masked number needs no check.
+    [red, [8, 0, 16], [16, 0, 8], [16, 8, 0], [8, 16, 0], magenta, red, red]
+};
 
 /// Turns the hue of each pixel by `turn`, in turns: a third makes red green, green blue, and blue red.
 ///
@@ -29,36 +32,42 @@ pub fn hue(image: &mut [u8], size: ImageSize, turn: f64) {
     }
 }
 
-/// Turns one colour by `shift` sixths of a turn.
+/// Turns one colour by `shift` sixths of a turn. Without branches: which way colours take is as good as random.
 #[inline]
 fn turn_colour(colour: &mut [u8; 3], shift: f32, inverses: &[f32; 256]) {
-    let [r, g, b] = *colour;
+    let [r, g, b] = colour.map(i32::from);
     let (largest, smallest) = (r.max(g).max(b), r.min(g).min(b));
     let range = largest - smallest;
-    if range == 0 {
-        return;
-    }
-    let (start, up, down) = if largest == r {
-        (0.0, g, b)
-    } else if largest == g {
-        (2.0, b, r)
+    let (red, green) = (largest == r, largest == g);
+    let up = if red {
+        g
+    } else if green {
+        b
     } else {
-        (4.0, r, g)
+        r
     };
-    let mut h = (f32::from(up) - f32::from(down)) * inverses[usize::from(range)] + start + shift;
+    let down = if red {
+        b
+    } else if green {
+        r
+    } else {
+        g
+    };
+    let start = if red {
+        0.0
+    } else if green {
+        2.0
+    } else {
+        4.0
+    };
+    let h = (up - down) as f32 * inverses[range as u8 as usize] + start + shift;
     // From −1..11 into 0..6; the first step may round to 6 itself.
-    if h < 0.0 {
-        h += 6.0;
-    }
-    if h >= 6.0 {
-        h -= 6.0;
-    }
-    let sixth = h as usize;
+    let h = h + if h < 0.0 { 6.0 } else { 0.0 };
+    let h = h - if h >= 6.0 { 6.0 } else { 0.0 };
+    let sixth = h as i32;
     let within = h - sixth as f32;
-    let t = if sixth.is_multiple_of(2) { within } else { 1.0 - within };
-    let between = (f32::from(smallest) + f32::from(range) * t) * (255.999 / 255.0);
-    *colour = [between as u8; 3];
-    // Below 6 unless the turn was no number; the remainder spares a check.
-    colour[LARGEST[sixth % 6]] = largest;
-    colour[SMALLEST[sixth % 6]] = smallest;
+    let t = if sixth & 1 == 0 { within } else { 1.0 - within };
+    let between = (smallest as f32 + range as f32 * t) * (255.999 / 255.0);
+    let ranked = largest as u32 | (between as i32 as u32) << 8 | (smallest as u32) << 16;
+    *colour = RANKS[(sixth & 7) as usize].map(|shift| (ranked >> shift) as u8);
 }

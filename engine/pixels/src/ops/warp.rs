@@ -121,15 +121,28 @@ impl<const C: usize> Source<'_, C> {
         if left < -1 || top < -1 || left >= self.size.width as i64 || top >= self.size.height as i64 {
             return self.fill;
         }
-        let weight = |place: i64| (place as u32) >> (BITS - WEIGHT_BITS);
+        let weight = |place: i64| ((place as u32) >> (BITS - WEIGHT_BITS)) as i32;
         let (right, bottom) = (weight(x), weight(y));
-        let [a, b, c, d] =
-            [(left, top), (left + 1, top), (left, top + 1), (left + 1, top + 1)].map(|(x, y)| self.pixel(x, y));
-        std::array::from_fn(|channel| {
-            let mix = |from: u32, to: u32, part: u32| from * ((1 << WEIGHT_BITS) - part) + to * part;
-            let above = mix(a[channel].into(), b[channel].into(), right);
-            let below = mix(c[channel].into(), d[channel].into(), right);
-            ((mix(above, below, bottom) + (1 << (2 * WEIGHT_BITS - 1))) >> (2 * WEIGHT_BITS)) as u8
+        let [above, below] = [top, top + 1].map(|y| {
+            let [from, to] = self.pair(left, y).map(|pixel| pixel.map(i32::from));
+            std::array::from_fn::<i32, C, _>(|c| (from[c] << WEIGHT_BITS) + (to[c] - from[c]) * right)
+        });
+        std::array::from_fn(|c| {
+            let sum = (above[c] << WEIGHT_BITS) + (below[c] - above[c]) * bottom;
+            ((sum + (1 << (2 * WEIGHT_BITS - 1))) >> (2 * WEIGHT_BITS)) as u8
         })
+    }
+
+    /// A pixel and the one to its right.
+    #[inline(always)]
+    fn pair(&self, x: i64, y: i64) -> [[u8; C]; 2] {
+        let ImageSize { height, width, channels } = self.size;
+        if channels == C && (x as u64) < (width as u64).saturating_sub(1) && (y as u64) < height as u64 {
+            let at = (y as usize * width + x as usize) * C;
+            if let [left, right, ..] = self.bytes[at..].as_chunks::<C>().0 {
+                return [*left, *right];
+            }
+        }
+        [self.pixel(x, y), self.pixel(x + 1, y)]
     }
 }
