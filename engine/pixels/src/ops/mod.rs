@@ -1,8 +1,9 @@
 //! What augmentations do to pixels, once their random numbers are drawn.
 //!
-//! Images are height × width × channels bytes, interleaved, of one to four channels; the fourth value of a colour
-//! stands for the fifth channel's too, and so on. Operations that look at colour say what they do to images that are
-//! not red, green, blue; all others treat every channel alike, a transparency too. All sizes are allowed, and an image without pixels stays as it is.
+//! Images are height × width × channels bytes, interleaved, of one to four channels; of a fifth channel, colours and
+//! tables say what they say of the first, and so on. Operations that look at colour say what they do to images that are
+//! not red, green, blue; all others treat every channel alike, a transparency too. All sizes are allowed, and an image
+//! without pixels stays as it is.
 //!
 //! Every function gives the same bytes on every machine: integers, or single multiplications and additions of IEEE
 //! numbers in the order written, and the few transcendental functions are [our own](elementary).
