@@ -5,8 +5,8 @@ use crate::ImageSize;
 
 /// `weight`·image + (1 − `weight`)·other, for mixup, with `weight` in 0..=1 rounded to a 32768th.
 ///
-/// Cut off as FFCV's ImageMixup is, but in whole numbers: where both images have the same value it stays, which in floats
-/// it may not.
+/// Cut off as FFCV's ImageMixup is, but in whole numbers: where both images have the same value it stays, which in
+/// floats it may not.
 pub fn blend(image: &mut [u8], other: &[u8], weight: f64) {
     let own = (weight.clamp(0.0, 1.0) * 32768.0).round() as u16;
     let rest = 32768 - own;

@@ -143,8 +143,8 @@ impl Op {
         }
     }
 
-    /// The tables that it is for this image, a table for each channel, if it is that: [`Op::as_table`], and what depends
-    /// on the image's mean or on how often values occur.
+    /// The tables that it is for this image, a table for each channel, if it is that: [`Op::as_table`], and what
+    /// depends on the image's mean or on how often values occur.
     pub fn as_tables(&self, image: &[u8], size: ImageSize) -> Option<ChannelTables> {
         match *self {
             Self::Contrast { .. } | Self::AutoContrast | Self::Equalize => Some(self.tables_of(image, size)),

@@ -1,7 +1,7 @@
 //! Where augmentations cut, crop and erase, from random numbers.
 //!
-//! A source of random numbers gives numbers in `0.0..1.0`, all as likely; they are taken in the order that each function
-//! tells, so that the same numbers give the same rectangle anywhere.
+//! A source of random numbers gives numbers in `0.0..1.0`, all as likely; they are taken in the order that each
+//! function tells, so that the same numbers give the same rectangle anywhere.
 
 use super::Rect;
 use super::elementary::{exp, ln};
@@ -87,9 +87,9 @@ pub fn cutmix(size: ImageSize, lambda: f64, uniform: &mut dyn FnMut() -> f64) ->
     (rect, 1.0 - (rect.height * rect.width) as f64 / area)
 }
 
-/// The crop of FFCV's and torchvision's RandomResizedCrop: `scale` is the range of its part of the image's area, `ratio`
-/// that of its width to its height. After ten tries without a rectangle that fits, the largest one in the middle whose
-/// ratio is in range. Each try draws area and ratio; the last then the top and the left edge.
+/// The crop of FFCV's and torchvision's RandomResizedCrop: `scale` is the range of its part of the image's area,
+/// `ratio` that of its width to its height. After ten tries without a rectangle that fits, the largest one in the
+/// middle whose ratio is in range. Each try draws area and ratio; the last then the top and the left edge.
 pub fn random_resized_crop(
     size: ImageSize,
     scale: (f64, f64),

@@ -68,11 +68,11 @@ impl Policy {
         Adjustment::Equalize,
     ];
 
-    /// The strength of number `number` of `numbers`, without a sign, in the operation's unit: pixels, degrees, a shear's
-    /// factor, the distance of a colour's factor from 1, bits, a threshold; 0 for operations that have none.
+    /// The strength of number `number` of `numbers`, without a sign, in the operation's unit: pixels, degrees, a
+    /// shear's factor, the distance of a colour's factor from 1, bits, a threshold; 0 for operations that have none.
     ///
-    /// Torchvision's, in double precision: its single precision makes the wide translation by 16 pixels (number 15 of 31)
-    /// 15.999999, and so 15.
+    /// Torchvision's, in double precision: its single precision makes the wide translation by 16 pixels (number 15 of
+    /// 31) 15.999999, and so 15.
     pub fn strength(self, adjustment: Adjustment, number: usize, numbers: usize, size: ImageSize) -> f64 {
         let part = |most: f64| most * number as f64 / numbers.saturating_sub(1).max(1) as f64;
         let wide = self == Self::TrivialAugmentWide;

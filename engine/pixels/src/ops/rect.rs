@@ -55,9 +55,9 @@ pub fn fill(image: &mut [u8], size: ImageSize, rect: Rect, colour: Colour) {
 
 /// Fills a rectangle with random bytes, all as likely, independent for each pixel and channel.
 ///
-/// The bytes are those of SplitMix64's numbers from `seed` on, each from its lowest byte up; every line of the rectangle
-/// starts with a new number. (The random fill of torchvision's and timm's RandomErasing is a standard normal number on
-/// top of normalised images, which bytes cannot hold.)
+/// The bytes are those of SplitMix64's numbers from `seed` on, each from its lowest byte up; every line of the
+/// rectangle starts with a new number. (The random fill of torchvision's and timm's RandomErasing is a standard normal
+/// number on top of normalised images, which bytes cannot hold.)
 pub fn fill_noise(image: &mut [u8], size: ImageSize, rect: Rect, seed: u64) {
     let mut state = seed;
     let mut next = || {

@@ -17,9 +17,9 @@ pub enum Sampling {
 ///
 /// As torchvision's `affine` and `rotate` (same size out) with a constant fill, and as Pillow's `transform`. A place
 /// exactly between pixels goes right and down, as in Pillow; in torchvision it goes where rounding of floats happens to
-/// send it. Bilinear sampling mixes with `fill` over the edge, by weight; torchvision does the same without a fill, with
-/// one it weighs the edge's pixels twice, and Pillow does not mix there. Weights are whole 2048ths, and the mean is
-/// rounded half up. Places are counted in 2⁻³² pixels. The map's factors are held within ±4096 and its shifts within
+/// send it. Bilinear sampling mixes with `fill` over the edge, by weight; torchvision does the same without a fill,
+/// with one it weighs the edge's pixels twice, and Pillow does not mix there. Weights are whole 2048ths, and the mean
+/// is rounded half up. Places are counted in 2⁻³² pixels. The map's factors are held within ±4096 and its shifts within
 /// ±2²⁴ pixels; what is no number counts as 0.
 pub fn warp(image: &mut [u8], size: ImageSize, map: &Affine, sampling: Sampling, fill: Colour, scratch: &mut Scratch) {
     if image.is_empty() {

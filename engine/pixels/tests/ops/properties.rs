@@ -124,7 +124,8 @@ proptest! {
     ) {
         let size = size(height, width, channels);
         let rect = Rect { top: rect[0] % 30, left: rect[1] % 30, height: rect[2], width: rect[3] };
-        let affine = |map| [Sampling::Nearest, Sampling::Bilinear].map(|sampling| Op::Affine { map, sampling, fill: [7; 4] });
+        let samplings = [Sampling::Nearest, Sampling::Bilinear];
+        let affine = |map| samplings.map(|sampling| Op::Affine { map, sampling, fill: [7; 4] });
         let mut ops = vec![
             Op::Brightness { factor: a },
             Op::Contrast { factor: a },
