@@ -116,6 +116,19 @@ impl CifarRecords {
         self.len
     }
 
+    /// The planes of record `index`, from 0, without a look at them or at its label; none past the end.
+    pub fn planes(&self, index: usize) -> Option<&[u8; PIXEL_BYTES]> {
+        let mut record = index;
+        for file in &self.files {
+            let (records, _) = file.as_chunks::<RECORD_BYTES>();
+            if let Some([_, planes @ ..]) = records.get(record) {
+                return Some(planes);
+            }
+            record -= records.len();
+        }
+        None
+    }
+
     /// Record `index`, from 0.
     ///
     /// # Errors

@@ -1,25 +1,49 @@
 //! Where the pixels of one axis come from, when whole pixels move and none is computed.
 
 /// Pieces of an axis at most. A mirror or a shift is one or two, a reflected border three.
-const MAX_RUNS: usize = 8;
+const MAX_RUNS: usize = 6;
 
 /// A piece of an axis: neighbours that come from neighbours, or from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// How many pixels, at least 1.
-    pub len: usize,
-    /// Where the first one comes from; none for pixels from outside of the image.
-    pub from: Option<usize>,
-    /// Whether the places that they come from descend.
-    pub backwards: bool,
+    len: u32,
+    /// Where the first pixel comes from; the greatest number for pixels from outside.
+    from: u32,
+    backwards: bool,
 }
 
 impl Run {
-    const NONE: Self = Self { len: 0, from: None, backwards: false };
+    const NONE: Self = Self { len: 0, from: u32::MAX, backwards: false };
+
+    fn new(len: usize, from: Option<usize>, backwards: bool) -> Self {
+        // Images have sides below 2³².
+        Self { len: len as u32, from: from.map_or(u32::MAX, |from| from as u32), backwards }
+    }
+
+    /// How many pixels, at least 1.
+    pub fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Always false: an axis has no empty pieces.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Where the first one comes from; none for pixels from outside of the image.
+    pub fn from(&self) -> Option<usize> {
+        (self.from != u32::MAX).then_some(self.from as usize)
+    }
+
+    /// Whether the places that they come from descend.
+    pub fn backwards(&self) -> bool {
+        self.backwards
+    }
 
     /// The places that it comes from, as a range; none for pixels from outside.
     pub fn source(&self) -> Option<std::ops::Range<usize>> {
-        self.from.map(|from| if self.backwards { from + 1 - self.len..from + 1 } else { from..from + self.len })
+        let len = self.len();
+        self.from().map(|from| if self.backwards { from + 1 - len..from + 1 } else { from..from + len })
     }
 }
 
@@ -41,7 +65,7 @@ impl Axis {
     /// The last place first.
     pub fn mirrored(len: usize) -> Self {
         let mut axis = Self::EMPTY;
-        axis.push(Run { len, from: len.checked_sub(1), backwards: true });
+        axis.push(Run::new(len, len.checked_sub(1), true));
         axis
     }
 
@@ -51,9 +75,9 @@ impl Axis {
         let before = (origin.min(0).unsigned_abs()).min(len);
         let from = origin.max(0) as usize;
         let inside = (len - before).min(size.saturating_sub(from));
-        axis.push(Run { len: before, ..Run::NONE });
-        axis.push(Run { len: inside, from: Some(from), backwards: false });
-        axis.push(Run { len: len - before - inside, ..Run::NONE });
+        axis.push(Run::new(before, None, false));
+        axis.push(Run::new(inside, Some(from), false));
+        axis.push(Run::new(len - before - inside, None, false));
         axis
     }
 
@@ -69,7 +93,7 @@ impl Axis {
         let mut push = |(from, to): (isize, isize), source: &dyn Fn(isize) -> Option<isize>, backwards: bool| {
             if to > from {
                 let from_source = source(from).map(|s| s as usize);
-                axis.push(Run { len: (to - from) as usize, from: from_source, backwards });
+                axis.push(Run::new((to - from) as usize, from_source, backwards));
             }
         };
         push(part(isize::MIN, -reach), &|_| None, false);
@@ -87,7 +111,7 @@ impl Axis {
 
     /// How many places.
     pub fn len(&self) -> usize {
-        self.runs().iter().map(|r| r.len).sum()
+        self.runs().iter().map(Run::len).sum()
     }
 
     /// Whether there are none.
@@ -102,10 +126,10 @@ impl Axis {
         }
         if let Some(last) = self.count.checked_sub(1).map(|i| &mut self.runs[i]) {
             // A single pixel has no direction yet.
-            let forwards = |a: &Run, b: &Run| a.from.zip(b.from).is_some_and(|(x, y)| x + a.len == y);
-            let back = |a: &Run, b: &Run| a.from.zip(b.from).is_some_and(|(x, y)| y + a.len == x);
+            let forwards = |a: &Run, b: &Run| a.from().zip(b.from()).is_some_and(|(x, y)| x + a.len() == y);
+            let back = |a: &Run, b: &Run| a.from().zip(b.from()).is_some_and(|(x, y)| y + a.len() == x);
             let goes = |r: &Run, backwards: bool| r.len == 1 || r.backwards == backwards;
-            let joins = match (last.from, run.from) {
+            let joins = match (last.from(), run.from()) {
                 (None, None) => true,
                 _ if goes(last, false) && goes(&run, false) && forwards(last, &run) => {
                     last.backwards = false;
@@ -133,9 +157,7 @@ impl Axis {
     /// This axis of an image that comes from another one by `inner`; none if that takes too many pieces.
     #[must_use]
     pub fn of(&self, inner: &Self) -> Option<Self> {
-        if let [Run { len, from: Some(0), backwards: false }] = *inner.runs()
-            && self.runs().iter().filter_map(Run::source).all(|s| s.end <= len)
-        {
+        if let [Run { from: 0, backwards: false, .. }] = inner.runs() {
             return Some(*self);
         }
         let mut axis = Self::EMPTY;
@@ -149,22 +171,18 @@ impl Axis {
             let mut count = 0;
             let mut start = 0;
             for piece in inner.runs() {
-                let (from, to) = (wanted.start.max(start), wanted.end.min(start + piece.len));
+                let (from, to) = (wanted.start.max(start), wanted.end.min(start + piece.len()));
                 if to > from {
                     parts[count] = (*piece, from - start, to - from);
                     count += 1;
                 }
-                start += piece.len;
+                start += piece.len();
             }
             let mut add = |(piece, skip, len): (Run, usize, usize)| {
-                let first = piece.from.map(|f| if piece.backwards { f - skip } else { f + skip });
+                let first = piece.from().map(|f| if piece.backwards { f - skip } else { f + skip });
                 let last = first.map(|f| if piece.backwards { f + 1 - len } else { f + len - 1 });
-                let run = Run {
-                    len,
-                    from: if run.backwards { last } else { first },
-                    backwards: piece.from.is_some() && (piece.backwards != run.backwards),
-                };
-                axis.push(run).then_some(())
+                let from = if run.backwards { last } else { first };
+                axis.push(Run::new(len, from, from.is_some() && piece.backwards != run.backwards)).then_some(())
             };
             if run.backwards {
                 parts[..count].iter().rev().try_for_each(|p| add(*p))?;
@@ -185,8 +203,8 @@ mod tests {
     fn places(axis: &Axis) -> Vec<Option<usize>> {
         let mut places = Vec::new();
         for run in axis.runs() {
-            for i in 0..run.len {
-                places.push(run.from.map(|f| if run.backwards { f - i } else { f + i }));
+            for i in 0..run.len() {
+                places.push(run.from().map(|f| if run.backwards { f - i } else { f + i }));
             }
         }
         places

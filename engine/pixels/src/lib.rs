@@ -8,6 +8,7 @@
 
 mod axis;
 mod pass;
+pub mod ops;
 mod picture;
 pub mod simd;
 mod step;
@@ -15,6 +16,7 @@ mod values;
 
 pub use axis::{Axis, Run};
 pub use pass::{Pass, PassMemory, Pixels, Target};
+pub use ops::{Op, Scratch};
 pub use picture::{ImageSize, Picture, PixelError};
 pub use step::{Adjust, Levels, Rect, Step};
 pub use values::{Formula, ValueTable};

@@ -7,8 +7,8 @@
 
 use crate::axis::Axis;
 use crate::picture::ImageSize;
-use crate::simd::{Level, interleave, mirror_pixels};
-use crate::step::{Levels, Rect, Step, fill};
+use crate::simd::{Level, Lines, Moved, fill_lines, move_pixels};
+use crate::step::{Levels, Rect, Step};
 use crate::values::ValueTable;
 
 /// An image to read, wherever it lies.
@@ -221,68 +221,36 @@ impl<'a> Pass<'a> {
         if let Some(levels) = &self.levels {
             levels.apply(to, self.size.channels);
         }
+        let channels = self.size.channels;
+        let stride = self.size.width * channels;
         for &(area, colour) in &self.memory.fills {
-            fill(to, self.size, area, &self.memory.colours[colour..colour + self.size.channels]);
+            let lines = Lines { start: area.top * stride + area.left * channels, stride, count: area.height };
+            let colour = &self.memory.colours[colour..colour + channels];
+            fill_lines(self.memory.level, to, lines, area.width * channels, colour);
         }
     }
 
     /// The pixels that come from inside. The others are filled afterwards.
     fn draw_moved(&self, source: Pixels<'_>, to: &mut [u8]) {
-        let level = self.memory.level;
         let channels = source.size.channels;
-        let line = source.size.width * channels;
-        let plane = source.size.height * source.size.width;
-        let planes = (source.planar && channels == 3).then(|| {
-            let (red, rest) = source.bytes.split_at(plane);
-            let (green, blue) = rest.split_at(plane);
-            [red, green, blue]
-        });
-        let to_line = self.size.width * channels;
+        let pixel = if source.planar { 1 } else { channels };
+        let (line, to_line) = (source.size.width * pixel, self.size.width * channels);
         let mut top = 0;
         for rows in self.rows.runs() {
-            let Some(first) = rows.from else {
-                top += rows.len;
-                continue;
-            };
+            let out_top = top;
+            top += rows.len();
+            let Some(first) = rows.from() else { continue };
             let mut left = 0;
             for run in self.columns.runs() {
-                let start = left * channels;
-                left += run.len;
+                let out_left = left;
+                left += run.len();
                 let Some(columns) = run.source() else { continue };
-                for index in 0..rows.len {
-                    let row = if rows.backwards { first - index } else { first + index };
-                    let out = (top + index) * to_line + start;
-                    let part = &mut to[out..out + run.len * channels];
-                    if let Some(planes) = planes {
-                        let (from, end) =
-                            (row * source.size.width + columns.start, row * source.size.width + columns.end);
-                        interleave(level, planes.map(|p| &p[from..end]), part, run.backwards);
-                    } else if source.planar {
-                        let at = |column: usize| row * source.size.width + column;
-                        let places = columns.clone().map(at);
-                        let pixels = part.chunks_exact_mut(channels);
-                        let gather = |(pixel, place): (&mut [u8], usize)| {
-                            for (channel, value) in pixel.iter_mut().enumerate() {
-                                *value = source.bytes[channel * plane + place];
-                            }
-                        };
-                        if run.backwards {
-                            pixels.rev().zip(places).for_each(gather);
-                        } else {
-                            pixels.zip(places).for_each(gather);
-                        }
-                    } else {
-                        let from =
-                            &source.bytes[row * line + columns.start * channels..row * line + columns.end * channels];
-                        if run.backwards {
-                            mirror_pixels(level, from, channels, part);
-                        } else {
-                            part.copy_from_slice(from);
-                        }
-                    }
-                }
+                let from = Lines { start: first * line + columns.start * pixel, stride: line, count: rows.len() };
+                let out = out_top * to_line + out_left * channels;
+                let out = Lines { start: out, stride: to_line, count: rows.len() };
+                let moved = Moved { from, upwards: rows.backwards(), to: out, pixels: run.len(), backwards: run.backwards() };
+                move_pixels(self.memory.level, source.bytes, source.planar, channels, moved, to);
             }
-            top += rows.len;
         }
     }
 }
@@ -292,11 +260,11 @@ fn images_of(axis: &Axis, from: usize, len: usize) -> impl Iterator<Item = (usiz
     let mut start = 0;
     axis.runs().iter().filter_map(move |run| {
         let own = start;
-        start += run.len;
+        start += run.len();
         let source = run.source()?;
         let (first, end) = (source.start.max(from), source.end.min(from + len));
         (first < end).then(|| {
-            let skip = if run.backwards { source.end - end } else { first - source.start };
+            let skip = if run.backwards() { source.end - end } else { first - source.start };
             (own + skip, end - first)
         })
     })
@@ -307,8 +275,8 @@ fn outside_of(axis: &Axis) -> impl Iterator<Item = (usize, usize)> {
     let mut start = 0;
     axis.runs().iter().filter_map(move |run| {
         let own = start;
-        start += run.len;
-        run.from.is_none().then_some((own, run.len))
+        start += run.len();
+        run.from().is_none().then_some((own, run.len()))
     })
 }
 

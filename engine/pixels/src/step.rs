@@ -134,7 +134,7 @@ impl Step<'_> {
 }
 
 /// A rectangle of an image in one colour.
-pub(crate) fn fill(image: &mut [u8], size: ImageSize, area: Rect, colour: &[u8]) {
+fn fill(image: &mut [u8], size: ImageSize, area: Rect, colour: &[u8]) {
     let (line, from, to) = (size.width * size.channels, area.left * size.channels, area.width * size.channels);
     if to == 0 {
         return;
@@ -166,10 +166,10 @@ fn move_lines<'s>(
     }
     let mut lines = to.chunks_exact_mut(line);
     for run in rows.runs() {
-        for (index, line) in lines.by_ref().take(run.len).enumerate() {
-            match run.from {
+        for (index, line) in lines.by_ref().take(run.len()).enumerate() {
+            match run.from() {
                 Some(from) => {
-                    let row = source(if run.backwards { from - index } else { from + index });
+                    let row = source(if run.backwards() { from - index } else { from + index });
                     move_pixels(columns.runs(), channels, row, line, outside);
                 }
                 None => fill_line(line, outside),
@@ -181,18 +181,18 @@ fn move_lines<'s>(
 fn move_pixels(columns: &[Run], channels: usize, from: &[u8], to: &mut [u8], outside: &[u8]) {
     let mut done = 0;
     for run in columns {
-        let part = &mut to[done..done + run.len * channels];
+        let part = &mut to[done..done + run.len() * channels];
         match run.source() {
             None => fill_line(part, outside),
             Some(source) => {
                 let source = &from[source.start * channels..source.end * channels];
-                if run.backwards {
+                if run.backwards() {
                     mirror_pixels(Level::Plain, source, channels, part);
                 } else {
                     part.copy_from_slice(source);
                 }
             }
         }
-        done += run.len * channels;
+        done += run.len() * channels;
     }
 }

@@ -1,6 +1,6 @@
 //! Tables from bytes to numbers, a table a channel: normalisation, conversion.
 
-use crate::simd::{Level, scale};
+use crate::simd::{Formulas, Level, scale};
 
 /// Two products and sums that give a table's values to the bit, for all values of a channel:
 /// `(t · high + high_offset) + (t · low + low_offset)` with `t = v − centre`.
@@ -62,8 +62,8 @@ pub enum ValueTable {
     Float32 {
         /// By channel, then value.
         tables: Vec<[f32; 256]>,
-        /// Of each channel, if all have one: faster than looking up, and the same.
-        formulas: Option<Vec<Formula>>,
+        /// Of all channels, if each has one: faster than looking up, and the same.
+        formulas: Option<Formulas>,
     },
     /// Any type of two bytes: half precision, bfloat16.
     Bits16(Vec<[u16; 256]>),
@@ -74,7 +74,7 @@ impl ValueTable {
     pub fn float32(values: &[[f64; 256]]) -> Self {
         let tables: Vec<[f32; 256]> = values.iter().map(|channel| channel.map(|v| v as f32)).collect();
         let formulas = tables.iter().zip(values).map(|(table, values)| Formula::of(table, values));
-        Self::Float32 { formulas: formulas.collect(), tables }
+        Self::Float32 { formulas: formulas.collect::<Option<Vec<_>>>().map(Formulas::new), tables }
     }
 
     /// How many channels it is for.
@@ -114,7 +114,7 @@ impl ValueTable {
             Self::Float32 { tables, formulas } => {
                 let to = bytemuck::cast_slice_mut(to);
                 match formulas {
-                    Some(formulas) => scale(level, from, &formulas[channel..=channel], to),
+                    Some(formulas) => scale(level, from, &Formulas::new(vec![formulas.channel(channel)]), to),
                     None => look_up(&tables[channel..=channel], from, to),
                 }
             }

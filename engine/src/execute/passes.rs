@@ -115,10 +115,11 @@ pub(super) fn units(plan: &Plan, members: &[Member], kernels: &[Option<Kernel>])
         };
         let written = plan.nodes[last.node].signature.writes.iter().find(|w| w.field.name == field);
         let to_row = written.map_or(0, |w| w.field.row_bytes());
+        units.push(Unit::Pass(PassUnit { nodes, from, size, values, to, to_row }));
         if lent {
+            // Afterwards: the samples' other fields are near by then.
             units.push(Unit::Rest(index, field));
         }
-        units.push(Unit::Pass(PassUnit { nodes, from, size, values, to, to_row }));
         units.extend(beside);
         index = next;
     }

@@ -139,12 +139,16 @@ impl Source for CifarSource {
     }
 
     fn lend(&self, sample: u64) -> Result<Pixels<'_>, OperatorError> {
-        Ok(Pixels { bytes: self.records.record(sample as usize)?.planes, size: SIZE, planar: true })
+        // The label is checked where labels are read.
+        match self.records.planes(sample as usize) {
+            Some(planes) => Ok(Pixels { bytes: planes, size: SIZE, planar: true }),
+            None => Ok(Pixels { bytes: self.records.record(sample as usize)?.planes, size: SIZE, planar: true }),
+        }
     }
 
     fn prefetch(&self, sample: u64) {
-        if let Ok(record) = self.records.record(sample as usize) {
-            pixels::simd::prefetch(record.planes);
+        if let Some(planes) = self.records.planes(sample as usize) {
+            pixels::simd::prefetch(planes);
         }
     }
 }

@@ -70,17 +70,17 @@ pub fn mirror_pixels(level: Level, from: &[u8], channels: usize, out: &mut [u8])
 }
 
 #[cfg(target_arch = "x86_64")]
-mod avx512 {
+pub(super) mod avx512 {
     use std::arch::x86_64::*;
 
     use super::BLOCK;
 
     /// For each of the 96 bytes of a block's pixels: its place in the 96 bytes of the block's planes (red from 0, green
     /// from 32, blue from 64).
-    static FORWARDS: [u8; 128] = places(false);
-    static BACKWARDS: [u8; 128] = places(true);
+    pub(in crate::simd) static FORWARDS: [u8; 128] = places(false);
+    pub(in crate::simd) static BACKWARDS: [u8; 128] = places(true);
     /// For each of the 96 bytes of a reversed block: its place in the block.
-    static MIRRORED: [u8; 128] = mirrored();
+    pub(in crate::simd) static MIRRORED: [u8; 128] = mirrored();
 
     const fn places(backwards: bool) -> [u8; 128] {
         let mut places = [0; 128];
@@ -106,7 +106,7 @@ mod avx512 {
 
     /// The lowest `n` bits, of 64.
     #[inline]
-    fn low(n: usize) -> u64 {
+    pub(in crate::simd) fn low(n: usize) -> u64 {
         if n >= 64 { u64::MAX } else { (1 << n) - 1 }
     }
 

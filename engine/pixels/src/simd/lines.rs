@@ -5,10 +5,28 @@
 pub fn prefetch(bytes: &[u8]) {
     #[cfg(target_arch = "x86_64")]
     for line in bytes.chunks(64) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
         // SAFETY: a prefetch reads nothing that the program could see, whatever the address; this one is a slice's.
-        unsafe { _mm_prefetch(line.as_ptr().cast(), _MM_HINT_T0) };
+        unsafe { _mm_prefetch(line.as_ptr().cast(), _MM_HINT_T1) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = bytes;
+}
+
+/// Parts of the lines of an image: as many bytes of each as somebody says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lines {
+    /// Where the first part starts.
+    pub start: usize,
+    /// From one start to the next.
+    pub stride: usize,
+    /// How many lines.
+    pub count: usize,
+}
+
+impl Lines {
+    /// Where the last part ends, of so many bytes each.
+    pub fn end(&self, bytes: usize) -> usize {
+        if self.count == 0 { self.start } else { self.start + (self.count - 1) * self.stride + bytes }
+    }
 }

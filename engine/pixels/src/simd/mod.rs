@@ -6,11 +6,17 @@
 #![allow(unsafe_code, reason = "instructions that only some processors have cannot be called safely")]
 
 mod interleave;
+mod fill;
 mod lines;
+mod moves;
 mod scale;
 
 pub use interleave::{interleave, mirror_pixels};
 pub use lines::prefetch;
+pub(crate) use fill::fill_lines;
+pub(crate) use lines::Lines;
+pub(crate) use moves::{Moved, move_pixels};
+pub use scale::Formulas;
 pub(crate) use scale::scale;
 
 /// The instructions to use.
