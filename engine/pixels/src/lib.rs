@@ -7,16 +7,16 @@
 //! An image is height × width × channels bytes, row after row, pixel after pixel, unless a name says otherwise.
 
 mod axis;
-mod pass;
 pub mod ops;
+mod pass;
 mod picture;
 pub mod simd;
 mod step;
 mod values;
 
 pub use axis::{Axis, Run};
+pub use ops::{Op, Rect, Scratch};
 pub use pass::{Pass, PassMemory, Pixels, Target};
-pub use ops::{Op, Scratch};
 pub use picture::{ImageSize, Picture, PixelError};
-pub use step::{Adjust, Levels, Rect, Step};
+pub use step::{Adjust, Levels, Step};
 pub use values::{Formula, ValueTable};

@@ -6,9 +6,10 @@
 //! starts again from there.
 
 use crate::axis::Axis;
+use crate::ops::{Op, Rect, Scratch};
 use crate::picture::ImageSize;
 use crate::simd::{Level, Lines, Moved, fill_lines, move_pixels};
-use crate::step::{Levels, Rect, Step};
+use crate::step::{Levels, Step};
 use crate::values::ValueTable;
 
 /// An image to read, wherever it lies.
@@ -44,6 +45,7 @@ pub struct PassMemory {
     colours: Vec<u8>,
     /// Images in between.
     images: [Vec<u8>; 2],
+    scratch: Scratch,
 }
 
 impl Default for PassMemory {
@@ -55,7 +57,14 @@ impl Default for PassMemory {
 impl PassMemory {
     /// With these instructions.
     pub fn with_level(level: Level) -> Self {
-        Self { level, fills: Vec::new(), moved: Vec::new(), colours: Vec::new(), images: Default::default() }
+        Self {
+            level,
+            fills: Vec::new(),
+            moved: Vec::new(),
+            colours: Vec::new(),
+            images: Default::default(),
+            scratch: Scratch::default(),
+        }
     }
 }
 
@@ -101,6 +110,15 @@ impl<'a> Pass<'a> {
                 self.memory.fills.push((*area, colour));
             }
             Step::Levels(levels) => self.push_levels(levels),
+            Step::Op(op) => match op.as_table() {
+                Some(table) => self.push_levels(&Levels(vec![table])),
+                None if *op == Op::Identity => {}
+                None => {
+                    let held = self.render();
+                    let memory = &mut *self.memory;
+                    op.apply(&mut memory.images[held][..self.size.bytes()], self.size, &mut memory.scratch);
+                }
+            },
             Step::Adjust(adjust) => {
                 let held = self.render();
                 adjust.adjust(&mut self.memory.images[held][..self.size.bytes()], self.size);
@@ -248,7 +266,8 @@ impl<'a> Pass<'a> {
                 let from = Lines { start: first * line + columns.start * pixel, stride: line, count: rows.len() };
                 let out = out_top * to_line + out_left * channels;
                 let out = Lines { start: out, stride: to_line, count: rows.len() };
-                let moved = Moved { from, upwards: rows.backwards(), to: out, pixels: run.len(), backwards: run.backwards() };
+                let moved =
+                    Moved { from, upwards: rows.backwards(), to: out, pixels: run.len(), backwards: run.backwards() };
                 move_pixels(self.memory.level, source.bytes, source.planar, channels, moved, to);
             }
         }
@@ -307,6 +326,7 @@ mod tests {
         Fill(usize, usize, usize, usize),
         Levels(u8, bool),
         Adjust,
+        Op(u8),
     }
 
     fn draft() -> impl Strategy<Value = Draft> {
@@ -318,6 +338,7 @@ mod tests {
             (0_usize..12, 0_usize..40, 0_usize..9, 0_usize..9).prop_map(|(y, x, h, w)| Draft::Fill(y, x, h, w)),
             (any::<u8>(), any::<bool>()).prop_map(|(k, one)| Draft::Levels(k, one)),
             Just(Draft::Adjust),
+            any::<u8>().prop_map(Draft::Op),
         ]
     }
 
@@ -333,7 +354,7 @@ mod tests {
                 moved(Axis::reflected(height, least(y, height), height), Axis::reflected(width, least(x, width), width))
             }
             Draft::Fill(top, left, height, width) => {
-                Step::Fill { area: Rect { top, left, height, width }.within(size), colour }
+                Step::Fill { area: Rect { top, left, height, width }.clipped(size), colour }
             }
             Draft::Levels(k, one) => Step::Levels(Levels(
                 (0..if one { 1 } else { channels })
@@ -341,6 +362,12 @@ mod tests {
                     .collect(),
             )),
             Draft::Adjust => Step::Adjust(&Blur),
+            Draft::Op(k) => Step::Op(match k % 4 {
+                0 => Op::Solarize { threshold: f64::from(k) },
+                1 => Op::Posterize { bits: u32::from(k % 8) },
+                2 => Op::Identity,
+                _ => Op::Contrast { factor: f64::from(k) / 100.0 },
+            }),
         }
     }
 

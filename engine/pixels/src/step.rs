@@ -1,36 +1,9 @@
 //! What an augmentation does to one image, as a value: drawn first, carried out alone or together with others.
 
 use crate::axis::{Axis, Run};
+use crate::ops::{Op, Rect, Scratch};
 use crate::picture::ImageSize;
 use crate::simd::{Level, mirror_pixels};
-
-/// A rectangle of pixels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rect {
-    /// First row.
-    pub top: usize,
-    /// First column.
-    pub left: usize,
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
-}
-
-impl Rect {
-    /// Whether no pixel is in it.
-    pub const fn is_empty(self) -> bool {
-        self.height == 0 || self.width == 0
-    }
-
-    /// The part of it that lies in an image.
-    #[must_use]
-    pub fn within(self, size: ImageSize) -> Self {
-        let (top, left) = (self.top.min(size.height), self.left.min(size.width));
-        let (height, width) = (self.height.min(size.height - top), self.width.min(size.width - left));
-        Self { top, left, height, width }
-    }
-}
 
 /// A byte for each of the 256 bytes, for each channel or one for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,10 +42,6 @@ pub trait Adjust {
 }
 
 /// What an augmentation does to one image.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a step lives for a moment, on the stack; a box would be an allocation an image"
-)]
 pub enum Step<'a> {
     /// Nothing.
     Keep,
@@ -94,6 +63,8 @@ pub enum Step<'a> {
     },
     /// Every value becomes another one.
     Levels(Levels),
+    /// One of the operations that this crate has. It leaves the size as it is; a table among them is composed as one.
+    Op(Op),
     /// Something else.
     Adjust(&'a dyn Adjust),
 }
@@ -124,6 +95,10 @@ impl Step<'_> {
             Self::Levels(levels) => {
                 to.copy_from_slice(from);
                 levels.apply(to, size.channels);
+            }
+            Self::Op(op) => {
+                to.copy_from_slice(from);
+                op.apply(to, size, &mut Scratch::default());
             }
             Self::Adjust(adjust) => {
                 to.copy_from_slice(from);

@@ -63,7 +63,7 @@ pub enum ValueTable {
         /// By channel, then value.
         tables: Vec<[f32; 256]>,
         /// Of all channels, if each has one: faster than looking up, and the same.
-        formulas: Option<Formulas>,
+        formulas: Option<Box<Formulas>>,
     },
     /// Any type of two bytes: half precision, bfloat16.
     Bits16(Vec<[u16; 256]>),
@@ -74,7 +74,10 @@ impl ValueTable {
     pub fn float32(values: &[[f64; 256]]) -> Self {
         let tables: Vec<[f32; 256]> = values.iter().map(|channel| channel.map(|v| v as f32)).collect();
         let formulas = tables.iter().zip(values).map(|(table, values)| Formula::of(table, values));
-        Self::Float32 { formulas: formulas.collect::<Option<Vec<_>>>().map(Formulas::new), tables }
+        Self::Float32 {
+            formulas: formulas.collect::<Option<Vec<_>>>().map(|each| Box::new(Formulas::new(each))),
+            tables,
+        }
     }
 
     /// How many channels it is for.

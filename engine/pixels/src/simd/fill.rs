@@ -50,9 +50,9 @@ fn fill_avx512(image: &mut [u8], lines: Lines, bytes: usize, colour: &[u8]) {
         [r, g, b] => {
             let values = _mm512_set1_epi32(i32::from_le_bytes([r, g, b, 0]));
             // SAFETY: 64 bytes of a table each.
-            THREES.each_ref().map(|places| unsafe {
-                _mm512_permutexvar_epi8(_mm512_loadu_si512(places.as_ptr().cast()), values)
-            })
+            THREES
+                .each_ref()
+                .map(|places| unsafe { _mm512_permutexvar_epi8(_mm512_loadu_si512(places.as_ptr().cast()), values) })
         }
         _ => unreachable!("the caller has looked"),
     };

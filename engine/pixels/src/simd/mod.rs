@@ -5,16 +5,16 @@
 //! instruction set, after asking the processor for it, and loads and stores whose bounds are checked beside them.
 #![allow(unsafe_code, reason = "instructions that only some processors have cannot be called safely")]
 
-mod interleave;
 mod fill;
+mod interleave;
 mod lines;
 mod moves;
 mod scale;
 
-pub use interleave::{interleave, mirror_pixels};
-pub use lines::prefetch;
 pub(crate) use fill::fill_lines;
+pub use interleave::{interleave, mirror_pixels};
 pub(crate) use lines::Lines;
+pub use lines::prefetch;
 pub(crate) use moves::{Moved, move_pixels};
 pub use scale::Formulas;
 pub(crate) use scale::scale;
