@@ -53,8 +53,8 @@ fn cifar(with_data: bool) -> Result<Graph, GraphError> {
     let mean_colour = vec![125, 122, 113];
     let mut graph = GraphBuilder::new("cifar");
     let mut source = |name: &str, split, batch_size, order, drop_last| match with_data {
-        true => graph.source(name, Cifar10 { split, batch_size, order, drop_last }),
-        false => graph.source(name, Shapes { split, batch_size, order, drop_last }),
+        true => graph.source(name, Cifar10 { split, batch_size, order, drop_last, ..Cifar10::default() }),
+        false => graph.source(name, Shapes { split, batch_size, order, drop_last, ..Shapes::default() }),
     };
     let train = source("train", Split::Train, 512, Order::Random, true);
     let test = source("test", Split::Test, 1000, Order::Sequential, false);
