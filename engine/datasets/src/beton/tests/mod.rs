@@ -1,0 +1,1 @@
+//! Files written, read, and broken.
