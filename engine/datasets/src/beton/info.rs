@@ -105,14 +105,12 @@ impl Beton {
         if let Some(error) = failed {
             return Err(error);
         }
-        let data = &self.rows.data;
-        let page = u64::from(self.rows.page_bytes);
         Ok(Info {
             path: self.path().to_path_buf(),
             bytes: self.rows.storage().len(),
             rows: self.rows(),
             page_bytes: self.rows.page_bytes,
-            pages: data.end.div_ceil(page).saturating_sub(data.start.div_ceil(page)),
+            pages: self.rows.pages(),
             row_table_bytes: self.rows.count * self.rows.row_bytes as u64,
             regions: (self.rows.table.end - self.rows.table.start) / RECORD_BYTES as u64,
             fields: self.columns.iter().zip(tallies).map(|(column, tally)| tally.field(column)).collect(),

@@ -307,7 +307,7 @@ impl Dataset for Beton {
     }
 
     fn rows_per_page(&self) -> u64 {
-        let pages = (self.rows.data.end - self.rows.data.start).div_ceil(u64::from(self.rows.page_bytes));
+        let pages = self.rows.pages();
         // Numbers alone lie together in the rows.
         if self.columns.iter().any(|column| column.kind().has_region()) && pages > 0 {
             (self.rows.count / pages).max(1)

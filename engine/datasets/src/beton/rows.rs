@@ -150,6 +150,12 @@ impl Rows {
         read(&*self.storage, range)
     }
 
+    /// How many pages there are.
+    pub(super) fn pages(&self) -> u64 {
+        let page = u64::from(self.page_bytes);
+        self.data.end.div_ceil(page).saturating_sub(self.data.start.div_ceil(page))
+    }
+
     pub(super) fn storage(&self) -> &dyn Storage {
         &*self.storage
     }
