@@ -195,6 +195,36 @@ pub enum DataError {
     )]
     NoCacheFolder,
 
+    /// The disk, or the user's share of it, filled up while a data set was written.
+    #[error(
+        "no room left on the disk after {} MiB of the file; free some, or write it elsewhere (what was written is \
+         removed again): {}",
+        written >> 20,
+        path.display()
+    )]
+    DiskFull {
+        /// Bytes of the file written before.
+        written: u64,
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A data set cannot be written there.
+    #[error("cannot write the file: {why}{}: {}", hint_for(why), path.display())]
+    NotWritten {
+        /// The system's reason.
+        why: io::Error,
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// What should be written is there already.
+    #[error("there is something of that name already; name another file, or ask for it to be replaced: {}", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// A file that is not what its format says.
     #[error("{message}: {}", path.display())]
     Format {

@@ -7,6 +7,7 @@
 //!
 //! Nothing here prints: progress goes through a callback, and every failure is a [`DataError`].
 
+pub mod beton;
 pub mod cifar;
 mod dataset;
 pub mod drawn;
