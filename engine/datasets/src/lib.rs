@@ -7,13 +7,17 @@
 //!
 //! Nothing here prints: progress goes through a callback, and every failure is a [`DataError`].
 
+mod bounded_cache;
 pub mod cifar;
+mod connector;
 mod dataset;
 pub mod drawn;
 mod error;
 pub mod fetch;
 pub mod locate;
 pub mod mapped;
+pub mod paths;
+pub mod remote;
 mod storage;
 mod transfer;
 mod unpack;
@@ -24,6 +28,8 @@ pub use error::DataError;
 pub use fetch::{Archive, Phase, Progress};
 pub use locate::{Fallback, Found, Where, locate};
 pub use mapped::MappedFile;
+pub use paths::expand;
+pub use remote::{Remote, open};
 pub use storage::Storage;
 
 #[cfg(test)]
