@@ -9,28 +9,47 @@
 
 mod bounded_cache;
 pub mod cifar;
+pub mod cifar100;
+mod cifar_rows;
+pub mod concatenated;
 mod connector;
 mod dataset;
 pub mod drawn;
 mod error;
 pub mod fetch;
+pub mod folder;
 pub mod locate;
 pub mod mapped;
+pub mod npy;
+mod npy_header;
+pub mod parquet_images;
+mod parquet_pages;
+mod parquet_schema;
 pub mod paths;
 pub mod remote;
+pub mod source;
 mod storage;
+mod tar_headers;
+pub mod tar_shards;
 mod transfer;
 mod unpack;
 
 pub use cifar::{CifarRecords, Record, Split};
+pub use cifar100::Cifar100Records;
+pub use concatenated::Concatenated;
 pub use dataset::{DataField, Dataset, ElementType, FieldKind, Value};
 pub use error::DataError;
 pub use fetch::{Archive, Phase, Progress};
+pub use folder::ImageFolder;
 pub use locate::{Fallback, Found, Where, locate};
 pub use mapped::MappedFile;
+pub use npy::NpyArrays;
+pub use parquet_images::ParquetImages;
 pub use paths::expand;
 pub use remote::{Remote, open};
+pub use source::{Format, SourceOptions, open_dataset};
 pub use storage::Storage;
+pub use tar_shards::TarShards;
 
 #[cfg(test)]
 mod tests;
