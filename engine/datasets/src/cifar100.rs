@@ -80,7 +80,9 @@ impl Cifar100Records {
         })?;
         let wrong = |message: String| DataError::Format { message, path: path.clone() };
         if file.is_empty() {
-            return Err(wrong("the file is empty, expected records of 3,074 bytes (two labels and 3,072 pixel bytes)".into()));
+            return Err(wrong(
+                "the file is empty, expected records of 3,074 bytes (two labels and 3,072 pixel bytes)".into(),
+            ));
         }
         let (whole, more) = (file.len() / RECORD_BYTES, file.len() % RECORD_BYTES);
         if more != 0 {
@@ -116,7 +118,6 @@ impl Cifar100Records {
         }
         Ok(Record { coarse: *coarse, fine: *fine, planes })
     }
-
 
     pub(super) fn place(&self, index: usize) -> String {
         format!("{}, record {index}", MappedFile::path(&self.file).display())

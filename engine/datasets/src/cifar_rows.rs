@@ -15,9 +15,8 @@ const SIZE: ImageSize = ImageSize { height: 32, width: 32, channels: 3 };
 
 static FIELDS: LazyLock<[DataField; 2]> = LazyLock::new(|| [image(), label("label", &cifar::CLASSES)]);
 
-static FIELDS_OF_100: LazyLock<[DataField; 3]> = LazyLock::new(|| {
-    [image(), label("label", &cifar100::CLASSES), label("coarse_label", &cifar100::COARSE_CLASSES)]
-});
+static FIELDS_OF_100: LazyLock<[DataField; 3]> =
+    LazyLock::new(|| [image(), label("label", &cifar100::CLASSES), label("coarse_label", &cifar100::COARSE_CLASSES)]);
 
 fn image() -> DataField {
     DataField { name: "image".to_owned(), kind: FieldKind::Image { size: Some(SIZE) } }

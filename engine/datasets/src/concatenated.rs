@@ -126,7 +126,8 @@ mod tests {
     fn rows_follow_one_another() {
         let folder = tempfile::tempdir().unwrap();
         let set = |name: &str, values: &[u8]| numbers(folder.path(), name, ElementType::Int8, values);
-        let all = Concatenated::new(vec![set("a", &[1, 2]), set("none", &[]), set("b", &[3]), set("c", &[4, 5])]).unwrap();
+        let all =
+            Concatenated::new(vec![set("a", &[1, 2]), set("none", &[]), set("b", &[3]), set("c", &[4, 5])]).unwrap();
         let values: Vec<Value<'_>> = (0..all.rows()).map(|row| all.value(row, 0).unwrap()).collect();
         assert_eq!(values, [1, 2, 3, 4, 5].map(Value::Int));
         assert!(all.place(3).ends_with("c, row 0"), "{}", all.place(3));

@@ -211,7 +211,8 @@ impl Listing {
                     Err(why) => return Err(DataError::Unreadable { what: "the image", why, path: entry.path() }),
                 };
             }
-            if !kind.is_dir() && !(kind.is_file() && image) {
+            let wanted = kind.is_dir() || (kind.is_file() && image);
+            if !wanted {
                 continue;
             }
             let name = name.into_string().map_err(|_| DataError::Format {

@@ -1,9 +1,13 @@
 //! Where samples come from: one module a format.
 //!
-//! Every format is a [`Dataset`]: rows of named values, read in any order. [`cifar`] reads the binary version of CIFAR-10 through [`mapped`] files, [`drawn`] is
-//! the built-in set of the same shape that needs no file at all, and [`mod@locate`] decides which of the two a run
-//! gets. [`fetch`] downloads CIFAR-10, by way of `transfer`, one HTTP request, and `unpack`, which takes the archive
-//! apart.
+//! Every format is a [`Dataset`]: rows of named values, read in any order. [`source`] opens any of them by its path:
+//! [`folder`] (a folder per class), [`tar_shards`] (WebDataset's), [`parquet_images`] (the Hugging Face hub's), [`npy`],
+//! [`cifar`] and [`cifar100`]. [`mod@paths`] says which files a path stands for, and [`remote`] reads those that are on
+//! servers as [`mapped`] does those that are here: both are a [`Storage`].
+//!
+//! [`drawn`] is a built-in set of CIFAR-10's shape that needs no file at all, and [`mod@locate`] decides which of the
+//! two a run gets. [`fetch`] downloads CIFAR-10, by way of `transfer`, one HTTP request, and `unpack`, which takes the
+//! archive apart.
 //!
 //! Nothing here prints: progress goes through a callback, and every failure is a [`DataError`].
 
@@ -22,11 +26,13 @@ pub mod locate;
 pub mod mapped;
 pub mod npy;
 mod npy_header;
+mod parquet_file;
 pub mod parquet_images;
 mod parquet_pages;
 mod parquet_schema;
 pub mod paths;
 pub mod remote;
+mod requests;
 pub mod source;
 mod storage;
 mod tar_headers;

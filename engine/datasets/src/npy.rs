@@ -110,7 +110,9 @@ type Layout = (Number, bool, u64);
 /// Rows, layout and kind of an array, in a file of so many bytes.
 fn describe(header: &npy_header::Header, size: u64) -> Result<(u64, Layout, FieldKind), String> {
     if header.fortran_order && header.shape.len() > 1 {
-        return Err("the array is in Fortran order, its rows lie scattered; save it with np.ascontiguousarray".to_owned());
+        return Err(
+            "the array is in Fortran order, its rows lie scattered; save it with np.ascontiguousarray".to_owned()
+        );
     }
     let (number, big_endian) = number(&header.descr)?;
     let Some((rows, shape)) = header.shape.split_first() else {

@@ -51,9 +51,11 @@ impl<'a> Words<'a> {
             self.expect(":")?;
             match key {
                 "descr" if self.0.trim_start().starts_with('[') => {
-                    return Err("it has named columns (a structured array), which are not read; save each as an array \
+                    return Err(
+                        "it has named columns (a structured array), which are not read; save each as an array \
                                 of its own"
-                        .to_owned());
+                            .to_owned(),
+                    );
                 }
                 "descr" => descr = Some(self.text()?.to_owned()),
                 "fortran_order" => fortran_order = Some(self.truth()?),
@@ -143,13 +145,19 @@ mod tests {
         assert_eq!(header, Header { descr: "|u1".into(), fortran_order: true, shape: vec![3], start: 65 });
         let wide = [b"\x93NUMPY\x03\x00".as_slice(), &55_u32.to_le_bytes(), text.as_bytes()].concat();
         assert_eq!(parse(&wide).unwrap(), Header { start: 67, ..header });
-        assert_eq!(parse(&file("{'descr': 'u1', 'fortran_order': False, 'shape': ()}")).unwrap().shape, Vec::<u64>::new());
+        assert_eq!(
+            parse(&file("{'descr': 'u1', 'fortran_order': False, 'shape': ()}")).unwrap().shape,
+            Vec::<u64>::new()
+        );
     }
 
     #[test]
     fn damage_says_what_it_is() {
         for (bytes, expected) in [
-            (b"PK\x03\x04".to_vec(), "this is no .npy: it doesn't start so; it is a zip, most likely a .npz: unpack it"),
+            (
+                b"PK\x03\x04".to_vec(),
+                "this is no .npy: it doesn't start so; it is a zip, most likely a .npz: unpack it",
+            ),
             (b"\x93NUMPY\x01".to_vec(), "the file is cut off within its header"),
             (b"\x93NUMPY\x01\x00\xff\x00{".to_vec(), "the file is cut off within its header"),
             (b"\x93NUMPY\x04\x00\x00\x00\x00\x00".to_vec(), "this is version 4 of .npy, expected 1 to 3"),

@@ -17,7 +17,8 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use super::bounded_cache::BoundedCache;
 use super::dataset::{DataField, Dataset, FieldKind, Value};
 use super::error::DataError;
-use super::parquet_pages::{Fault, PageIndex, Values, ValuesOf, metadata, needs_dictionary};
+use super::parquet_file::{Fault, metadata};
+use super::parquet_pages::{PageIndex, Values, ValuesOf, needs_dictionary};
 use super::parquet_schema::Columns;
 use super::paths::is_remote;
 use super::remote::{BLOCK_BYTES, RemoteOptions, open_with};
@@ -248,7 +249,9 @@ impl Dataset for ParquetImages {
         let name = &self.fields[field].name;
         let Some(value) = values.find(place) else {
             let hint = match self.fields[field].kind {
-                FieldKind::Image { .. } => "; if its path names a file elsewhere, write the file's bytes into the column",
+                FieldKind::Image { .. } => {
+                    "; if its path names a file elsewhere, write the file's bytes into the column"
+                }
                 _ => "",
             };
             return Err(DataError::Sample { message: format!("{name} is null{hint}"), place: self.place(row) });

@@ -56,7 +56,8 @@ fn expand_one(text: &str, addresses: &mut Vec<String>) -> Result<(), DataError> 
         None | Some("file") => None,
         Some(known @ ("http" | "https" | "s3")) => Some(known),
         Some(other) => {
-            let message = format!("addresses that start with {other}:// are not understood; expected http, https or s3");
+            let message =
+                format!("addresses that start with {other}:// are not understood; expected http, https or s3");
             return Err(wrong(&message, text));
         }
     };
@@ -131,10 +132,8 @@ fn braces(text: &str) -> Result<Vec<String>, DataError> {
         if names.len().saturating_mul(items.len()) > MOST_NAMES {
             return Err(too_many(text));
         }
-        names = names
-            .iter()
-            .flat_map(|start| items.iter().map(move |item| format!("{start}{literal}{item}")))
-            .collect();
+        names =
+            names.iter().flat_map(|start| items.iter().map(move |item| format!("{start}{literal}{item}"))).collect();
         rest = after;
     }
     names.iter_mut().for_each(|name| name.push_str(rest));
@@ -173,7 +172,10 @@ fn range(inside: &str, text: &str) -> Result<Vec<String>, DataError> {
 /// The files and folders that match a local pattern, in no order.
 fn matching(pattern: &str) -> Result<Vec<String>, DataError> {
     if pattern.contains("**") {
-        return Err(wrong("** is not understood; an image folder is read with all that is in it: name the folder", pattern));
+        return Err(wrong(
+            "** is not understood; an image folder is read with all that is in it: name the folder",
+            pattern,
+        ));
     }
     let mut found = vec![String::from(if pattern.starts_with('/') { "/" } else { "" })];
     for part in pattern.split('/').filter(|part| !part.is_empty()) {

@@ -10,7 +10,6 @@
 //! machine itself go past them.
 
 use std::borrow::Cow;
-use std::error::Error as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -18,18 +17,14 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::client::ClientConfigKey;
-use object_store::http::HttpBuilder;
 use object_store::path::Path as Key;
-use object_store::{BackoffConfig, GetOptions, GetRange, ObjectMeta, ObjectStore, RetryConfig};
-use tokio::runtime::{Builder, Runtime};
+use object_store::{ObjectMeta, ObjectStore};
 
 use super::bounded_cache::BoundedCache;
-use super::connector::{InWords, UreqConnector};
 use super::error::DataError;
 use super::mapped::MappedFile;
 use super::paths::is_remote;
+use super::requests::{Failure, RUNTIME, get, head, store};
 use super::storage::Storage;
 
 /// Bytes fetched at a time.
@@ -39,24 +34,31 @@ pub const BLOCK_BYTES: u64 = 4 << 20;
 pub const KEPT_BYTES: u64 = 256 << 20;
 
 /// Fetches in the background at most; what is asked for beyond them is fetched when it is read.
-const PREFETCHES: usize = 16;
+pub(super) const PREFETCHES: usize = 16;
 
 /// Blocks by object and number.
 static BLOCKS: LazyLock<BoundedCache<(u64, u64), Bytes, String>> = LazyLock::new(|| BoundedCache::new(KEPT_BYTES));
 
-/// Prefetches that run or wait.
+/// How many [`Running`] there are.
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
 
-/// Waits between tries, and has the threads that prefetch. Made when the first object is opened.
-static RUNTIME: LazyLock<Result<Runtime, String>> = LazyLock::new(|| {
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(1)
-        .max_blocking_threads(PREFETCHES)
-        .thread_name("remote")
-        .enable_time()
-        .build();
-    runtime.map_err(|why| format!("cannot start the threads that fetch: {why}"))
-});
+/// A prefetch that runs or waits.
+struct Running;
+
+impl Running {
+    /// One more, if there may be.
+    fn another() -> Option<Self> {
+        let before = RUNNING.fetch_add(1, Ordering::Relaxed);
+        let running = Self;
+        (before < PREFETCHES).then_some(running)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// How long a server is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,10 +213,10 @@ impl Storage for Remote {
         let mut bytes = Vec::with_capacity(count);
         for block in blocks {
             let of = self.object.blocks_range(block);
-            let all = self.object.block(block).map_err(|why| DataError::Remote {
-                message: why,
-                address: self.shown.display().to_string(),
-            })?;
+            let all = self
+                .object
+                .block(block)
+                .map_err(|why| DataError::Remote { message: why, address: self.shown.display().to_string() })?;
             let (from, to) = (range.start.max(of.start) - of.start, range.end.min(of.end) - of.start);
             bytes.extend_from_slice(&all[from as usize..to as usize]);
         }
@@ -232,15 +234,12 @@ impl Storage for Remote {
             return;
         }
         for block in blocks_of(&range).filter(|block| !BLOCKS.has(&(self.object.number, *block))) {
-            if RUNNING.fetch_add(1, Ordering::Relaxed) >= PREFETCHES {
-                RUNNING.fetch_sub(1, Ordering::Relaxed);
-                return;
-            }
+            let Some(running) = Running::another() else { return };
             let object = Arc::clone(&self.object);
             runtime.spawn_blocking(move || {
                 // Whoever reads it tries again, and says what is wrong.
                 let _ = object.block(block);
-                RUNNING.fetch_sub(1, Ordering::Relaxed);
+                drop(running);
             });
         }
     }
@@ -284,95 +283,6 @@ impl Object {
 
 fn blocks_of(range: &Range<u64>) -> Range<u64> {
     range.start / BLOCK_BYTES..range.end.div_ceil(BLOCK_BYTES)
-}
-
-/// The client for an address, and the object's name in it.
-fn store(address: &str, options: &RemoteOptions) -> Result<(Box<dyn ObjectStore>, Key), String> {
-    let patience = options.patience;
-    let retry = RetryConfig {
-        backoff: BackoffConfig { init_backoff: patience.first_wait, max_backoff: Duration::from_secs(10), base: 2.0 },
-        max_retries: patience.retries,
-        retry_timeout: patience.give_up,
-    };
-    let connector = UreqConnector { patience };
-    let Some(object) = address.strip_prefix("s3://") else {
-        // The whole address is the client's base: put together again from parts, its escapes might differ.
-        let store = HttpBuilder::new()
-            .with_url(address)
-            .with_config(ClientConfigKey::AllowHttp, "true")
-            .with_retry(retry)
-            .with_http_connector(connector)
-            .build();
-        return Ok((Box::new(store.map_err(|error| describe(&error).why)?), Key::default()));
-    };
-    let parts = object.split_once('/').filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty());
-    let (bucket, key) = parts.ok_or("expected s3://BUCKET/KEY")?;
-    let mut builder = AmazonS3Builder::from_env();
-    for (name, value) in &options.settings {
-        let name = name.to_ascii_lowercase();
-        let known: AmazonS3ConfigKey = name.parse().map_err(|_| format!("there is no setting {name} for S3"))?;
-        builder = builder.with_config(known, value);
-    }
-    let store = builder.with_bucket_name(bucket).with_retry(retry).with_http_connector(connector).build();
-    let key = Key::parse(key).map_err(|why| format!("this is no key of S3's: {why}"))?;
-    Ok((Box::new(store.map_err(|error| describe(&error).why)?), key))
-}
-
-/// Why a request failed.
-struct Failure {
-    why: String,
-    status: Option<u16>,
-}
-
-fn get(store: &dyn ObjectStore, key: &Key, range: Range<u64>) -> Result<(ObjectMeta, Bytes), Failure> {
-    let runtime = RUNTIME.as_ref().map_err(|why| Failure { why: why.clone(), status: None })?;
-    runtime.block_on(async {
-        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
-        let result = store.get_opts(key, options).await.map_err(|error| describe(&error))?;
-        let meta = result.meta.clone();
-        let bytes = result.bytes().await.map_err(|error| describe(&error))?;
-        Ok((meta, bytes))
-    })
-}
-
-fn head(store: &dyn ObjectStore, key: &Key) -> Result<ObjectMeta, String> {
-    let options = GetOptions { head: true, ..GetOptions::default() };
-    let result = RUNTIME.as_ref().map_err(String::clone)?.block_on(store.get_opts(key, options));
-    result.map(|result| result.meta).map_err(|error| describe(&error).why)
-}
-
-/// An error in the user's words. The client's own go first, then the status, then whatever it says.
-fn describe(error: &object_store::Error) -> Failure {
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        if let Some(InWords(why)) = inner.downcast_ref::<InWords>() {
-            return Failure { why: why.clone(), status: None };
-        }
-        cause = inner.source();
-    }
-    let text = error.to_string();
-    let status = text.split_once("status code: ").and_then(|(_, rest)| rest.get(..3)?.parse::<u16>().ok());
-    let why = match (error, status) {
-        (object_store::Error::NotFound { .. }, _) => {
-            "there is no such object on the server (404); check the address".to_owned()
-        }
-        (object_store::Error::NotSupported { .. }, _) => {
-            "the server does not give parts of a file (it ignores ranges); download the file and read it here".to_owned()
-        }
-        (_, Some(status @ (401 | 403))) => {
-            format!("the server refuses access ({status}); check the credentials, and whether they are for this object")
-        }
-        (_, Some(416)) => "the server refuses to give a part of it (416)".to_owned(),
-        (_, Some(status)) => format!("the server answers with status {status}, again and again"),
-        (_, None) if text.contains("non-partial") => {
-            "the server does not give parts of a file (it ignores ranges); download the file and read it here".to_owned()
-        }
-        (_, None) if text.contains("redirect") => {
-            "the server points elsewhere without saying where; is AWS_REGION the bucket's?".to_owned()
-        }
-        (_, None) => format!("the request failed: {}", text.lines().next().unwrap_or_default()),
-    };
-    Failure { why, status }
 }
 
 /// The address without its query, which may hold a signature.

@@ -83,7 +83,8 @@ pub fn guess(address: &str) -> Result<Format, DataError> {
     // What follows a question mark is no part of the name on a server.
     let name = if remote { address.split(['?', '#']).next().unwrap_or_default() } else { address };
     let lower = name.to_ascii_lowercase();
-    let known = [(".beton", Format::Beton), (".npy", Format::Npy), (".parquet", Format::Parquet), (".tar", Format::Tar)];
+    let known =
+        [(".beton", Format::Beton), (".npy", Format::Npy), (".parquet", Format::Parquet), (".tar", Format::Tar)];
     if let Some((_, format)) = known.iter().find(|(extension, _)| lower.ends_with(extension)) {
         return Ok(*format);
     }
@@ -143,9 +144,9 @@ pub fn open_dataset<T: AsRef<str>>(texts: &[T], options: &SourceOptions) -> Resu
             Box::new(NpyArrays::open_with(&named.collect::<Vec<_>>(), &options.remote)?)
         }
         Format::Folder => one_after_another(&addresses, |path| Ok(Box::new(ImageFolder::open(Path::new(path))?)))?,
-        Format::Cifar10 => one_after_another(&addresses, |path| {
-            Ok(Box::new(CifarRecords::open(&find_dir(Path::new(path))?, split)?))
-        })?,
+        Format::Cifar10 => {
+            one_after_another(&addresses, |path| Ok(Box::new(CifarRecords::open(&find_dir(Path::new(path))?, split)?)))?
+        }
         Format::Cifar100 => {
             one_after_another(&addresses, |path| Ok(Box::new(Cifar100Records::open(Path::new(path), split)?)))?
         }

@@ -56,8 +56,10 @@ impl<'a> Members<'a> {
             let size = if matches!(header[156], b'1'..=b'6') { 0 } else { size };
             let end = start.checked_add(size).filter(|end| *end <= self.tar.len()).ok_or_else(|| {
                 let there = self.tar.len().saturating_sub(start);
-                self.wrong(format!("the tar is cut off: its file {} has {size} bytes, {there} of them are there",
-                    name_in(&header)))
+                self.wrong(format!(
+                    "the tar is cut off: its file {} has {size} bytes, {there} of them are there",
+                    name_in(&header)
+                ))
             })?;
             match header[156] {
                 b'L' => {
@@ -93,7 +95,8 @@ impl<'a> Members<'a> {
     /// The next header; `None` at the end mark.
     fn header(&self) -> Result<Option<[u8; 512]>, DataError> {
         if self.at.checked_add(BLOCK).is_none_or(|end| end > self.tar.len()) {
-            let why = if self.tar.is_empty() { "the tar is empty" } else { "the tar is cut off: its end mark is missing" };
+            let why =
+                if self.tar.is_empty() { "the tar is empty" } else { "the tar is cut off: its end mark is missing" };
             return Err(self.wrong(why.to_owned()));
         }
         let bytes = self.tar.read(self.at..self.at + BLOCK)?;
@@ -102,7 +105,8 @@ impl<'a> Members<'a> {
             return self.nothing_after().map(|()| None);
         }
         // A sum of all bytes, with those of the sum itself as spaces; some old tars add them as signed ones.
-        let counted = || header.iter().enumerate().map(|(at, byte)| if (148..156).contains(&at) { b' ' } else { *byte });
+        let counted =
+            || header.iter().enumerate().map(|(at, byte)| if (148..156).contains(&at) { b' ' } else { *byte });
         let sum: u64 = counted().map(u64::from).sum();
         let signed: i64 = counted().map(|byte| i64::from(byte.cast_signed())).sum();
         let given = number(&header[148..156]);
@@ -196,9 +200,9 @@ impl Iterator for Members<'_> {
 fn number(field: &[u8]) -> Option<u64> {
     if field[0] & 0x80 != 0 {
         let (first, rest) = field.split_first()?;
-        return rest.iter().try_fold(u64::from(first & 0x7f), |number, byte| {
-            Some(number.checked_mul(256)?.checked_add(u64::from(*byte))?)
-        });
+        return rest
+            .iter()
+            .try_fold(u64::from(first & 0x7f), |number, byte| number.checked_mul(256)?.checked_add(u64::from(*byte)));
     }
     let text = std::str::from_utf8(field).ok()?;
     let digits = text.trim_matches([' ', '\0']);

@@ -50,7 +50,10 @@ fn broken_files_are_errors_in_words() {
     write(folder.path(), "train.bin", &records(&[(0, 0), (20, 0), (0, 100)]));
     let set = Cifar100Records::open(folder.path(), Split::Train).unwrap();
     let text = set.value(1, 0).unwrap_err().to_string();
-    assert!(text.starts_with("the coarse label is 20, expected 0 to 19") && text.ends_with("train.bin, record 1"), "{text}");
+    assert!(
+        text.starts_with("the coarse label is 20, expected 0 to 19") && text.ends_with("train.bin, record 1"),
+        "{text}"
+    );
     assert!(set.record(2).is_err() && set.record(3).is_err() && set.record(usize::MAX).is_err());
 }
 

@@ -22,8 +22,18 @@ fn classes_and_order_are_torchvisions() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     for name in [
-        "dog/9.jpg", "dog/10.JPEG", "dog/a/1.png", "dog/a-b/1.png", "dog/a/c/1.WebP", "cat/x.jpg", "cat/notes.txt",
-        "cat/.hidden.jpg", "dog/.ipynb_checkpoints/9.jpg", ".git/1.jpg", "here.jpg", "Zebra/1.jpg",
+        "dog/9.jpg",
+        "dog/10.JPEG",
+        "dog/a/1.png",
+        "dog/a-b/1.png",
+        "dog/a/c/1.WebP",
+        "cat/x.jpg",
+        "cat/notes.txt",
+        "cat/.hidden.jpg",
+        "dog/.ipynb_checkpoints/9.jpg",
+        ".git/1.jpg",
+        "here.jpg",
+        "Zebra/1.jpg",
     ] {
         write(root, name);
     }
@@ -55,7 +65,9 @@ fn what_is_no_image_folder_says_so() {
     std::fs::create_dir(root.join("dog")).unwrap();
     let expected = "the class \"cow\" and 1 more has no images (jpg, jpeg, png, webp) in its folder; fill or remove it";
     assert_eq!(error(root), format!("{expected}: {shown}"));
-    assert!(error(&root.join("1.jpg")).starts_with("expected a folder that has a folder of images per class, found a file"));
+    assert!(
+        error(&root.join("1.jpg")).starts_with("expected a folder that has a folder of images per class, found a file")
+    );
     assert!(error(&root.join("gone")).starts_with("the folder of images is missing; check the path: "));
 }
 

@@ -36,21 +36,27 @@ fn arrays_are_fields_by_type_and_shape() {
     assert_eq!(set.rows(), 2);
     let size = ImageSize { height: 4, width: 5, channels: 3 };
     let kinds: Vec<FieldKind> = set.fields().iter().map(|field| field.kind.clone()).collect();
-    assert_eq!(kinds, [
-        FieldKind::Image { size: Some(size) },
-        FieldKind::Int { classes: Vec::new() },
-        FieldKind::Float,
-        FieldKind::Array { element: ElementType::Int32, shape: vec![2] },
-        FieldKind::Array { element: ElementType::Uint8, shape: vec![2, 2] },
-    ]);
+    assert_eq!(
+        kinds,
+        [
+            FieldKind::Image { size: Some(size) },
+            FieldKind::Int { classes: Vec::new() },
+            FieldKind::Float,
+            FieldKind::Array { element: ElementType::Int32, shape: vec![2] },
+            FieldKind::Array { element: ElementType::Uint8, shape: vec![2, 2] },
+        ]
+    );
     let row: Vec<Value<'_>> = (0..5).map(|field| set.value(1, field).unwrap()).collect();
-    assert_eq!(row, [
-        Value::Image { bytes: pixels[60..].into(), size: Some(size) },
-        Value::Int(3),
-        Value::Float(2.0),
-        Value::Bytes((8..16).collect()),
-        Value::Bytes((4..8).collect()),
-    ]);
+    assert_eq!(
+        row,
+        [
+            Value::Image { bytes: pixels[60..].into(), size: Some(size) },
+            Value::Int(3),
+            Value::Float(2.0),
+            Value::Bytes((8..16).collect()),
+            Value::Bytes((4..8).collect()),
+        ]
+    );
     assert_eq!(set.value(0, 1).unwrap(), Value::Int(-2));
     assert!(set.place(1).ends_with("image.npy, row 1"));
 }

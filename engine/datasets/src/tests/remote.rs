@@ -57,7 +57,9 @@ fn ranges_come_in_blocks_that_are_fetched_once() {
     let remote = Remote::open(&format!("{}/a.tar?signature=secret", server.host()), &options(0)).unwrap();
     assert_eq!(Storage::len(&remote), body.len() as u64);
     assert!(Storage::path(&remote).ends_with("a.tar?…"), "{}", Storage::path(&remote).display());
-    for range in [0..10, BLOCK_BYTES - 5..BLOCK_BYTES + 5, 5..5, 0..body.len() as u64, BLOCK_BYTES * 2..BLOCK_BYTES * 2 + 1] {
+    for range in
+        [0..10, BLOCK_BYTES - 5..BLOCK_BYTES + 5, 5..5, 0..body.len() as u64, BLOCK_BYTES * 2..BLOCK_BYTES * 2 + 1]
+    {
         let bytes = remote.read(range.clone()).unwrap();
         assert!(*bytes == body[range.start as usize..range.end as usize], "{range:?}");
     }

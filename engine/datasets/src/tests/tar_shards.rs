@@ -116,10 +116,13 @@ fn long_names_of_all_kinds_are_read() {
 #[test]
 fn a_sample_that_is_unlike_the_others_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let paths = shards(folder.path(), &[
-        tar(&[file("1.jpg", b""), file("1.cls", b"0")]),
-        tar(&[file("2.jpg", b""), file("2.cls", b"x"), file("3.jpg", b"")]),
-    ]);
+    let paths = shards(
+        folder.path(),
+        &[
+            tar(&[file("1.jpg", b""), file("1.cls", b"0")]),
+            tar(&[file("2.jpg", b""), file("2.cls", b"x"), file("3.jpg", b"")]),
+        ],
+    );
     let text = TarShards::open(&paths).err().unwrap().to_string();
     let expected = "the sample has no \"label\", which others have; add it, or name the fields to be read";
     assert_eq!(text, format!("{expected}: {}, 3", paths[1]));
@@ -168,7 +171,10 @@ fn damage_names_the_shard_and_the_place() {
     says(tar(&[pax(&[("GNU.sparse.major", "1")]), file("1.jpg", b"")]), "the entry at byte 0 is sparse");
     says(tar(&[entry(header("x", 5, b'x'), b"99 a=")]), "the entry at byte 0 has damaged extended headers");
     says(tar(&[pax(&[("size", "18446744073709551615")]), file("1.jpg", b"")]), "the tar is cut off: its file 1.jpg");
-    says(tar(&[entry(header("L", 1 << 21, b'L'), &vec![b'a'; 1 << 21])]), "the entry at byte 0 has 2097152 bytes of names");
+    says(
+        tar(&[entry(header("L", 1 << 21, b'L'), &vec![b'a'; 1 << 21])]),
+        "the entry at byte 0 has 2097152 bytes of names",
+    );
     let text = open(&[tar(&[file("readme", b"")])]).err().unwrap();
     assert!(text.starts_with("no samples: expected files such as 000123.jpg"), "{text}");
 }
