@@ -150,6 +150,19 @@ impl CifarRecords {
         }
         Err(DataError::NoSuchRecord { given: index, len: self.len, split: self.split.name(), path: self.dir.clone() })
     }
+
+    /// Where a record lies, for messages.
+    pub(super) fn place(&self, index: usize) -> String {
+        let mut record = index;
+        for file in &self.files {
+            let records = file.len() / RECORD_BYTES;
+            if record < records {
+                return format!("{}, record {record}", file.path().display());
+            }
+            record -= records;
+        }
+        format!("{}, record {index}", self.dir.display())
+    }
 }
 
 /// The folder that holds the files: `root` itself, or `cifar-10-batches-bin` inside it.

@@ -223,6 +223,22 @@ pub enum DataError {
     Exists {
         /// The file.
         path: PathBuf,
+    /// The text that says where the data is cannot be understood, or nothing is there.
+    #[error("{message}: {address}")]
+    Address {
+        /// What was expected, what was found, and what can be done.
+        message: String,
+        /// The text, as it was given.
+        address: String,
+    },
+
+    /// A server that could not be reached, did not answer, would not give the object, or gave something else.
+    #[error("{message}: {address}")]
+    Remote {
+        /// What happened, and what can be done.
+        message: String,
+        /// The address.
+        address: String,
     },
 
     /// A file that is not what its format says.

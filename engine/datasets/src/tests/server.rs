@@ -13,6 +13,8 @@ pub(super) struct Asked {
     pub(super) path: String,
     /// The first byte asked for, if the client sent a range.
     pub(super) from: Option<usize>,
+    /// The byte after the last one asked for, if the range has an end.
+    pub(super) to: Option<usize>,
 }
 
 /// What the server does about it.
@@ -39,11 +41,11 @@ impl Reply {
         match asked.from {
             None => Self::new("200 OK", body),
             Some(from) if from >= body.len() => Self::new("416 Range Not Satisfiable", b""),
-            Some(from) => Self::new("206 Partial Content", &body[from..]).header(&format!(
-                "Content-Range: bytes {from}-{}/{}",
-                body.len() - 1,
-                body.len()
-            )),
+            Some(from) => {
+                let to = asked.to.unwrap_or(body.len()).min(body.len());
+                let range = format!("Content-Range: bytes {from}-{}/{}", to - 1, body.len());
+                Self::new("206 Partial Content", &body[from..to]).header(&range)
+            }
         }
     }
 
@@ -103,6 +105,10 @@ impl Server {
         Self { address, asked, stop, thread: Some(thread) }
     }
 
+    pub(super) fn host(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     pub(super) fn url(&self) -> String {
         format!("http://{}/archive.tar.gz", self.address)
     }
@@ -126,14 +132,16 @@ impl Drop for Server {
 fn serve(mut stream: TcpStream, answer: impl FnOnce(&Asked) -> Reply) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let first = lines.next().transpose()?.unwrap_or_default();
-    let mut asked = Asked { path: first.split(' ').nth(1).unwrap_or_default().to_owned(), from: None };
+    let mut asked = Asked { path: first.split(' ').nth(1).unwrap_or_default().to_owned(), from: None, to: None };
     for line in lines.by_ref() {
         let line = line?.to_ascii_lowercase();
         if line.is_empty() {
             break;
         }
         if let Some(range) = line.strip_prefix("range: bytes=") {
-            asked.from = range.trim_end_matches('-').parse().ok();
+            let (from, last) = range.split_once('-').unwrap_or_default();
+            asked.from = from.parse().ok();
+            asked.to = last.parse::<usize>().ok().map(|last| last + 1);
         }
     }
     let reply = answer(&asked);
