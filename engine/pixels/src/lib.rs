@@ -6,6 +6,9 @@
 //!
 //! An image is height × width × channels bytes, row after row, pixel after pixel, unless a name says otherwise.
 
+pub mod decode;
+mod jpeg;
 mod picture;
+pub mod simd;
 
 pub use picture::{ImageSize, Picture, PixelError};

@@ -1,0 +1,182 @@
+//! Huffman tables: what a scan's next bits mean, by table.
+
+use super::bits::Bits;
+use super::header::Codes;
+use crate::PixelError;
+
+/// Codes of up to so many bits are found with one look.
+const LOOK: u32 = 10;
+
+/// Added to the position in the block by an end of block, so that it differs from any run.
+pub(crate) const END: usize = 80;
+/// Added by what is no code.
+const WRONG: u32 = 160;
+/// Added by a code longer than `LOOK` bits.
+const LONG: usize = 192;
+
+/// A Huffman table, made for speed.
+///
+/// An entry packs all that decoding a symbol needs: in bits 0 to 7 the bits of code and value together (zero for long
+/// codes), in 8 to 15 the bits of the code, in 16 to 23 a right shift that leaves the value, in 24 to 31 by how much
+/// the position in the block moves: run + 1, or more than a block has. So one loop, with one exit, decodes all.
+pub(crate) struct Table {
+    /// As it is written in the file, to know it again.
+    written: Vec<u8>,
+    look: Box<[u32; 1 << LOOK]>,
+    /// By length: the first number, left-aligned in 16 bits, above all codes of up to this length.
+    limit: [u32; 17],
+    /// By length: what to add to a code for the place of its symbol.
+    shift: [i32; 17],
+    symbols: [u32; 256],
+}
+
+/// Whether a table is for DC differences or AC coefficients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Dc,
+    Ac,
+}
+
+impl Table {
+    pub fn new(kind: Kind, codes: Codes<'_>) -> Result<Self, PixelError> {
+        let mut table = Self {
+            written: [&[kind as u8], codes.counts, codes.symbols].concat(),
+            look: Box::new([LONG as u32 * (1 << 24); 1 << LOOK]),
+            limit: [0; 17],
+            shift: [0; 17],
+            symbols: [0; 256],
+        };
+        let (mut code, mut place) = (0u32, 0usize);
+        for length in 1..=16u32 {
+            let count = usize::from(codes.counts[length as usize - 1]);
+            table.shift[length as usize] = place as i32 - code as i32;
+            for &symbol in &codes.symbols[place..place + count] {
+                if code >= 1 << length {
+                    return Err(PixelError::new("the JPEG has a Huffman table with too many codes"));
+                }
+                let entry = entry(kind, symbol, length);
+                table.symbols[place] = entry;
+                if length <= LOOK {
+                    let first = (code << (LOOK - length)) as usize;
+                    table.look[first..first + (1 << (LOOK - length))].fill(entry);
+                }
+                code += 1;
+                place += 1;
+            }
+            table.limit[length as usize] = code << (16 - length);
+            code <<= 1;
+        }
+        Ok(table)
+    }
+
+    /// Whether this is the table for `codes`.
+    pub fn is(&self, kind: Kind, codes: Codes<'_>) -> bool {
+        let (first, rest) = self.written.split_at(1);
+        first[0] == kind as u8
+            && rest.len() == codes.counts.len() + codes.symbols.len()
+            && rest.starts_with(codes.counts)
+            && rest.ends_with(codes.symbols)
+    }
+
+    /// The entry for the next bits, which may be one for a long code.
+    #[inline(always)]
+    pub fn look(&self, bits: &Bits<'_>) -> u32 {
+        self.look[(bits.buffer >> (64 - LOOK)) as usize]
+    }
+
+    /// The entry for the next bits, whatever their code's length.
+    #[cold]
+    fn search(&self, bits: &Bits<'_>) -> u32 {
+        let next = (bits.buffer >> 48) as u32;
+        for length in LOOK as usize + 1..=16 {
+            if next < self.limit[length] {
+                let place = (next >> (16 - length)) as i32 + self.shift[length];
+                return usize::try_from(place).ok().and_then(|i| self.symbols.get(i)).copied().unwrap_or(WRONG << 24);
+            }
+        }
+        WRONG << 24
+    }
+}
+
+/// What decoding `symbol` does.
+fn entry(kind: Kind, symbol: u8, length: u32) -> u32 {
+    let (run, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
+    let moves = match (kind, run, size) {
+        // T.81, F.1.2: differences of 8 bit samples have at most 11 bits, coefficients 10.
+        (Kind::Dc, 0, 0..=11) => 0,
+        (Kind::Ac, _, 1..=10) | (Kind::Ac, 15, 0) => run + 1,
+        (Kind::Ac, 0, 0) => END as u32,
+        _ => WRONG,
+    };
+    (length + size) | length << 8 | (63 - size) << 16 | moves << 24
+}
+
+/// The value that an entry and the bits from its code on give.
+#[inline(always)]
+fn value(entry: u32, bits: &Bits<'_>) -> i32 {
+    let from = bits.buffer << ((entry >> 8) & 63);
+    let shift = (entry >> 16) & 63;
+    // Values whose first bit is 0 are negative: counted from the lowest on.
+    let negative = !((from as i64 >> 63) as u64);
+    let all = (u64::MAX >> 1) >> shift;
+    ((from >> 1) >> shift).wrapping_sub(all & negative) as i32
+}
+
+/// The difference of a block's DC coefficient to the one before; none if the bits are no code. Takes up to 27 bits.
+#[inline(always)]
+pub(crate) fn difference(bits: &mut Bits<'_>, table: &Table) -> Option<i32> {
+    let mut entry = table.look(bits);
+    if entry >> 24 != 0 {
+        if entry >> 24 == LONG as u32 {
+            entry = table.search(bits);
+        }
+        if entry >> 24 != 0 {
+            return None;
+        }
+    }
+    let value = value(entry, bits);
+    bits.drop(entry);
+    Some(value)
+}
+
+/// Decodes a block's AC coefficients, each by `store(position, value)`, position in zigzag order and below 256; a zero
+/// is stored too for a run of 16, and behind the last coefficient at any place from 64 on.
+///
+/// At least 26 bits must be present. False if the bits are no code, or run past the block.
+#[inline(always)]
+pub(crate) fn coefficients(bits: &mut Bits<'_>, table: &Table, mut store: impl FnMut(usize, i32)) -> bool {
+    let mut at = 0usize;
+    let mut entry;
+    macro_rules! symbol {
+        () => {
+            entry = table.look(bits);
+            at += (entry >> 24) as usize;
+            store(at & 255, value(entry, bits));
+            bits.drop(entry);
+        };
+    }
+    symbol!();
+    loop {
+        while at < 63 {
+            // A symbol has up to 26 bits: one refill is enough for two.
+            bits.refill();
+            symbol!();
+            if at >= 63 {
+                break;
+            }
+            symbol!();
+        }
+        if at < LONG {
+            return at == 63 || (END..END + 63).contains(&at);
+        }
+        at -= LONG;
+        bits.refill();
+        entry = table.search(bits);
+        at += (entry >> 24) as usize;
+        store(at & 255, value(entry, bits));
+        bits.drop(entry);
+        if at >= LONG {
+            return false;
+        }
+    }
+}
