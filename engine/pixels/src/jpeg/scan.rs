@@ -10,6 +10,17 @@ use std::ops::Range;
 /// Blocks of the largest MCU (T.81, B.2.3).
 const LARGEST_MCU: usize = 10;
 
+/// A coefficient's place in its block by zigzag position. Positions from 64 on lead behind the block.
+static PLACES: [u8; 256] = {
+    let mut places = [64; 256];
+    let mut i = 0;
+    while i < 64 {
+        places[i] = ZIGZAG[i];
+        i += 1;
+    }
+    places
+};
+
 /// A component's part in a scan, and its samples.
 #[derive(Debug)]
 pub(crate) struct Part {
@@ -22,9 +33,8 @@ pub(crate) struct Part {
     /// Blocks whose samples are wanted; empty for none.
     pub columns: Range<usize>,
     pub rows: Range<usize>,
-    /// By zigzag position: quantisation step in the upper half, place in the block in the lower. Positions from 64 on
-    /// lead behind the block.
-    steps: Box<[u32; 256]>,
+    /// Quantisation steps, in the block's order.
+    steps: [i16; 64],
     /// Samples of the wanted blocks, row after row.
     pub plane: Vec<u8>,
     /// Samples from a row to the next.
@@ -42,7 +52,7 @@ impl Default for Part {
             ac: 0,
             columns: 0..0,
             rows: 0..0,
-            steps: Box::new([64; 256]),
+            steps: [0; 64],
             plane: Vec::new(),
             stride: 0,
             side: 8,
@@ -61,8 +71,9 @@ impl Part {
         rows: Range<usize>,
     ) {
         (self.h, self.v, self.side) = (component.h, component.v, side);
-        for ((step, &value), &place) in self.steps.iter_mut().zip(quant).zip(&ZIGZAG) {
-            *step = u32::from(value) << 16 | u32::from(place);
+        for (&value, place) in quant.iter().zip(ZIGZAG) {
+            // Steps above 15 bits are beyond any file of 8 bits a sample; they wrap the same way everywhere.
+            self.steps[usize::from(place)] = value as i16;
         }
         // A little behind each row, for instructions that read or write more than is needed.
         self.stride = (columns.len() * side + 32).next_multiple_of(32);
@@ -227,15 +238,12 @@ fn decode_interval(
             let wanted = part.columns.contains(&(column * part.h + unit.x)) && part.rows.contains(&(row * part.v + unit.y));
             let fine = if wanted {
                 block[..64].fill(0);
-                let steps = &part.steps;
                 let mut last = 0;
                 let fine = coefficients(bits, table, |at, value| {
-                    let step = steps[at];
-                    // Products of valid files fit; others wrap the same way everywhere.
-                    block[usize::from(step as u8)] = value.wrapping_mul((step >> 16) as i32) as i16;
+                    block[usize::from(PLACES[at])] = value as i16;
                     last = at;
                 });
-                block[0] = level.wrapping_mul((steps[0] >> 16) as i32) as i16;
+                block[0] = level as i16;
                 // An end of block at the first place: nothing but the mean.
                 *kind = if last == super::huffman::END { 1 } else { 2 };
                 fine
@@ -257,7 +265,11 @@ fn decode_interval(
             let part = &mut parts[unit.part];
             let (x, y) = (column * part.h + unit.x - part.columns.start, row * part.v + unit.y - part.rows.start);
             let out = &mut part.plane[y * part.side * part.stride + x * part.side..];
-            if *kind == 1 { transform.flat(block[0], out, part.stride) } else { transform.block(block, out, part.stride) }
+            if *kind == 1 {
+                transform.flat(block[0].wrapping_mul(part.steps[0]), out, part.stride);
+            } else {
+                transform.block(block, &part.steps, out, part.stride);
+            }
         }
         column += 1;
         if column == scan.across {

@@ -33,11 +33,11 @@ impl Transform {
         Self { level }
     }
 
-    /// Writes the 8 × 8 samples of a block (its coefficients are the first 64) to rows that are `stride` apart.
+    /// Writes the 8 × 8 samples of a block (the first 64 values times `steps`) to rows that are `stride` apart.
     #[inline(always)]
-    pub fn block(self, block: &[i16; 256], out: &mut [u8], stride: usize) {
-        if !simd::transform(self.level, block, out, stride) {
-            plain(block, out, stride);
+    pub fn block(self, block: &[i16; 256], steps: &[i16; 64], out: &mut [u8], stride: usize) {
+        if !simd::transform(self.level, block, steps, out, stride) {
+            plain(block, steps, out, stride);
         }
     }
 
@@ -86,10 +86,10 @@ fn line(c: [i16; 8]) -> [i32; 8] {
 }
 
 /// The definition.
-pub(crate) fn plain(block: &[i16; 256], out: &mut [u8], stride: usize) {
+pub(crate) fn plain(block: &[i16; 256], steps: &[i16; 64], out: &mut [u8], stride: usize) {
     let mut kept = [0i16; 64];
     for column in 0..8 {
-        let values = line(std::array::from_fn(|row| block[8 * row + column]));
+        let values = line(std::array::from_fn(|row| block[8 * row + column].wrapping_mul(steps[8 * row + column])));
         for (row, value) in values.into_iter().enumerate() {
             kept[8 * row + column] = pack(value.wrapping_add(1 << (BITS - KEPT - 1)) >> (BITS - KEPT));
         }

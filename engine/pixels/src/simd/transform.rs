@@ -4,16 +4,16 @@ use super::Level;
 
 /// `jpeg::transform::plain` for a `level` that has it; false otherwise.
 #[inline(always)]
-pub(crate) fn transform(level: Level, block: &[i16; 256], out: &mut [u8], stride: usize) -> bool {
+pub(crate) fn transform(level: Level, block: &[i16; 256], steps: &[i16; 64], out: &mut [u8], stride: usize) -> bool {
     #[cfg(target_arch = "x86_64")]
     if level >= Level::Avx2 {
         assert!(out.len() >= 7 * stride + 8, "a block has eight rows of eight samples");
         // SAFETY: `Level::best` has asked the processor for AVX2, and no other level is above `Plain`; the rows written
         // end within `out`, as checked above.
-        unsafe { x86::transform(block, out.as_mut_ptr(), stride) };
+        unsafe { x86::transform(block, steps, out.as_mut_ptr(), stride) };
         return true;
     }
-    let _ = (level, block, out, stride);
+    let _ = (level, block, steps, out, stride);
     false
 }
 
@@ -61,11 +61,13 @@ mod x86 {
     /// `a` and `b` are below 8.
     #[target_feature(enable = "avx2")]
     #[inline]
-    unsafe fn rows(block: &[i16; 256], a: usize, b: usize) -> __m256i {
-        // SAFETY: a row has eight values, the block eight rows, and loads need no alignment.
-        let (a, b) = unsafe {
-            (_mm_loadu_si128(block.as_ptr().add(8 * a).cast()), _mm_loadu_si128(block.as_ptr().add(8 * b).cast()))
+    unsafe fn rows(block: &[i16; 256], steps: &[i16; 64], a: usize, b: usize) -> __m256i {
+        // SAFETY: a row has eight values, block and steps eight rows, and loads need no alignment.
+        let row = |row| unsafe {
+            let values = _mm_loadu_si128(block.as_ptr().add(8 * row).cast());
+            _mm_mullo_epi16(values, _mm_loadu_si128(steps.as_ptr().add(8 * row).cast()))
         };
+        let (a, b) = (row(a), row(b));
         _mm256_set_m128i(_mm_unpackhi_epi16(a, b), _mm_unpacklo_epi16(a, b))
     }
 
@@ -74,12 +76,12 @@ mod x86 {
     /// Eight bytes may be written at `out` and at the seven places each `stride` further.
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) unsafe fn transform(block: &[i16; 256], out: *mut u8, stride: usize) {
+    pub(super) unsafe fn transform(block: &[i16; 256], steps: &[i16; 64], out: *mut u8, stride: usize) {
         const ONE: i16 = 1 << 13;
         // Columns.
         // SAFETY: all rows are below 8.
         let [c04, c26, c13, c57] =
-            unsafe { [rows(block, 0, 4), rows(block, 2, 6), rows(block, 1, 3), rows(block, 5, 7)] };
+            unsafe { [rows(block, steps, 0, 4), rows(block, steps, 2, 6), rows(block, steps, 1, 3), rows(block, steps, 5, 7)] };
         let sum = _mm256_madd_epi16(c04, _mm256_set1_epi32(pair(ONE, ONE)));
         let difference = _mm256_madd_epi16(c04, _mm256_set1_epi32(pair(ONE, -ONE)));
         let outer = _mm256_madd_epi16(c26, _mm256_set1_epi32(pair(EVEN[0][0], EVEN[0][1])));
