@@ -2,8 +2,11 @@
 
 use crate::PixelError;
 
-/// Zero bytes behind the data, so that eight can always be read at once.
-const PADDING: usize = 16;
+/// Zero bytes behind the data: more than the blocks of an MCU and a window can take, so that the end needs to be looked
+/// for only once an MCU.
+const PADDING: usize = 3072;
+/// Bytes that are there while a block is read: more than its 64 codes and values of up to 27 bits.
+const WINDOW: usize = 512;
 
 /// A scan's data without stuffed bytes and markers.
 ///
@@ -96,26 +99,24 @@ pub(crate) struct Bits<'a> {
     at: usize,
     end: usize,
     /// The next bits, from the highest on.
-    pub buffer: u64,
+    buffer: u64,
     /// How many bits of `buffer` are accounted for; those below are right, too, or zero.
     have: u32,
 }
 
-impl Bits<'_> {
-    /// Makes at least 56 bits present, without a branch that depends on the data.
+impl<'a> Bits<'a> {
+    /// For the bits of a block; none far behind the end.
     #[inline(always)]
-    pub fn refill(&mut self) {
-        let next = self.data.get(self.at..).and_then(|rest| rest.first_chunk::<8>());
-        self.buffer |= u64::from_be_bytes(*next.unwrap_or(&[0; 8])) >> self.have;
-        self.at += ((63 - self.have) >> 3) as usize;
-        self.have |= 56;
+    pub fn window(&self) -> Option<Window<'a>> {
+        let bytes = self.data.get(self.at..)?.first_chunk()?;
+        Some(Window { bytes, at: 0, buffer: self.buffer, have: self.have })
     }
 
-    /// Drops up to 56 bits, of those that are present.
+    /// Goes on where a window is.
     #[inline(always)]
-    pub fn drop(&mut self, bits: u32) {
-        self.buffer <<= bits & 63;
-        self.have = self.have.wrapping_sub(bits & 63);
+    pub fn resume(&mut self, window: &Window<'_>) {
+        self.at += window.at;
+        (self.buffer, self.have) = (window.buffer, window.have);
     }
 
     /// Bits read beyond the interval's end.
@@ -127,5 +128,34 @@ impl Bits<'_> {
     /// Whole bytes of the interval which were not read.
     pub fn left(&self) -> usize {
         (self.end * 8).saturating_sub(self.at * 8 - self.have as usize) / 8
+    }
+}
+
+/// The bits of a block.
+pub(crate) struct Window<'a> {
+    bytes: &'a [u8; WINDOW],
+    at: usize,
+    /// The next bits, from the highest on.
+    pub buffer: u64,
+    have: u32,
+}
+
+impl Window<'_> {
+    /// Makes at least 56 bits present, without a branch that depends on the data.
+    #[inline(always)]
+    pub fn refill(&mut self) {
+        // A block never takes half of the window; this says so without a branch.
+        let at = self.at & (WINDOW / 2 - 1);
+        let next: [u8; 8] = std::array::from_fn(|i| self.bytes[at + i]);
+        self.buffer |= u64::from_be_bytes(next) >> self.have;
+        self.at += ((63 - self.have) >> 3) as usize;
+        self.have |= 56;
+    }
+
+    /// Drops up to 56 bits, of those that are present.
+    #[inline(always)]
+    pub fn drop(&mut self, bits: u32) {
+        self.buffer <<= bits & 63;
+        self.have = self.have.wrapping_sub(bits & 63);
     }
 }

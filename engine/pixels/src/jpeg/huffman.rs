@@ -1,7 +1,7 @@
 //! Huffman tables: what a scan's next bits mean, by table.
 
-use super::bits::Bits;
-use super::header::Codes;
+use super::bits::{Bits, Window};
+use super::header::{Codes, ZIGZAG};
 use crate::PixelError;
 
 /// Codes of up to so many bits are found with one look.
@@ -11,7 +11,7 @@ const LOOK: u32 = 10;
 pub(crate) const END: usize = 80;
 /// Added by what is no code.
 const WRONG: u32 = 160;
-/// Added by a code longer than `LOOK` bits.
+/// Added by a code longer than `LOOK` bits; less than that, and more than `END` and a block, by none.
 const LONG: usize = 192;
 
 /// A Huffman table, made for speed.
@@ -80,14 +80,14 @@ impl Table {
 
     /// The entry for the next bits, which may be one for a long code.
     #[inline(always)]
-    pub fn look(&self, bits: &Bits<'_>) -> u32 {
-        self.look[(bits.buffer >> (64 - LOOK)) as usize]
+    pub fn look(&self, buffer: u64) -> u32 {
+        self.look[(buffer >> (64 - LOOK)) as usize]
     }
 
     /// The entry for the next bits, whatever their code's length.
     #[cold]
-    fn search(&self, bits: &Bits<'_>) -> u32 {
-        let next = (bits.buffer >> 48) as u32;
+    fn search(&self, buffer: u64) -> u32 {
+        let next = (buffer >> 48) as u32;
         for length in LOOK as usize + 1..=16 {
             if next < self.limit[length] {
                 let place = (next >> (16 - length)) as i32 + self.shift[length];
@@ -113,8 +113,8 @@ fn entry(kind: Kind, symbol: u8, length: u32) -> u32 {
 
 /// The value that an entry and the bits from its code on give.
 #[inline(always)]
-fn value(entry: u32, bits: &Bits<'_>) -> i32 {
-    let from = bits.buffer << ((entry >> 8) & 63);
+fn value(entry: u32, buffer: u64) -> i32 {
+    let from = buffer << ((entry >> 8) & 63);
     let shift = (entry >> 16) & 63;
     // Values whose first bit is 0 are negative: counted from the lowest on.
     let negative = !((from as i64 >> 63) as u64);
@@ -122,61 +122,85 @@ fn value(entry: u32, bits: &Bits<'_>) -> i32 {
     ((from >> 1) >> shift).wrapping_sub(all & negative) as i32
 }
 
-/// The difference of a block's DC coefficient to the one before; none if the bits are no code. Takes up to 27 bits.
+/// The difference of a block's DC coefficient to the one before; none if the bits are no code. Leaves at least 26 bits
+/// present.
 #[inline(always)]
-pub(crate) fn difference(bits: &mut Bits<'_>, table: &Table) -> Option<i32> {
-    let mut entry = table.look(bits);
+fn difference(bits: &mut Window<'_>, table: &Table) -> Option<i32> {
+    bits.refill();
+    let mut entry = table.look(bits.buffer);
     if entry >> 24 != 0 {
-        if entry >> 24 == LONG as u32 {
-            entry = table.search(bits);
-        }
+        entry = table.search(bits.buffer);
         if entry >> 24 != 0 {
             return None;
         }
     }
-    let value = value(entry, bits);
+    let value = value(entry, bits.buffer);
     bits.drop(entry);
     Some(value)
 }
 
-/// Decodes a block's AC coefficients, each by `store(position, value)`, position in zigzag order and below 256; a zero
-/// is stored too for a run of 16, and behind the last coefficient at any place from 64 on.
+/// A coefficient's place in its block by zigzag position. Positions from 64 on lead behind the block.
+static PLACES: [u8; 256] = {
+    let mut places = [64; 256];
+    let mut i = 0;
+    while i < 64 {
+        places[i] = ZIGZAG[i];
+        i += 1;
+    }
+    places
+};
+
+/// Reads a block: its DC coefficient, of which `level` is the last before, and the others, to their places if `VALUES`
+/// (what lies behind the block is anything afterwards).
 ///
-/// At least 26 bits must be present. False if the bits are no code, or run past the block.
+/// Gives the zigzag position it ended at: 63, or `END` and that of the last coefficient; none if the bits are no code,
+/// or run past the block.
 #[inline(always)]
-pub(crate) fn coefficients(bits: &mut Bits<'_>, table: &Table, mut store: impl FnMut(usize, i32)) -> bool {
+pub(crate) fn read<const VALUES: bool>(
+    bits: &mut Bits<'_>,
+    dc: &Table,
+    ac: &Table,
+    level: &mut i32,
+    block: &mut [i16; 256],
+) -> Option<usize> {
+    let mut window = bits.window()?;
+    *level += difference(&mut window, dc)?;
     let mut at = 0usize;
     let mut entry;
     macro_rules! symbol {
         () => {
-            entry = table.look(bits);
             at += (entry >> 24) as usize;
-            store(at & 255, value(entry, bits));
-            bits.drop(entry);
+            if VALUES {
+                block[usize::from(PLACES[at & 255])] = value(entry, window.buffer) as i16;
+            }
+            window.drop(entry);
         };
     }
+    entry = ac.look(window.buffer);
     symbol!();
     loop {
         while at < 63 {
             // A symbol has up to 26 bits: one refill is enough for two.
-            bits.refill();
+            window.refill();
+            entry = ac.look(window.buffer);
             symbol!();
             if at >= 63 {
                 break;
             }
+            entry = ac.look(window.buffer);
             symbol!();
         }
         if at < LONG {
-            return at == 63 || (END..END + 63).contains(&at);
+            bits.resume(&window);
+            block[0] = *level as i16;
+            return (at == 63 || (END..END + 63).contains(&at)).then_some(at);
         }
         at -= LONG;
-        bits.refill();
-        entry = table.search(bits);
-        at += (entry >> 24) as usize;
-        store(at & 255, value(entry, bits));
-        bits.drop(entry);
+        window.refill();
+        entry = ac.search(window.buffer);
+        symbol!();
         if at >= LONG {
-            return false;
+            return None;
         }
     }
 }

@@ -2,24 +2,13 @@
 
 use super::bits::{Bits, ScanData};
 use super::header::{Component, Header, ZIGZAG};
-use super::huffman::{Table, coefficients, difference};
+use super::huffman::{END, Table, read};
 use super::transform::Transform;
 use crate::PixelError;
 use std::ops::Range;
 
 /// Blocks of the largest MCU (T.81, B.2.3).
 const LARGEST_MCU: usize = 10;
-
-/// A coefficient's place in its block by zigzag position. Positions from 64 on lead behind the block.
-static PLACES: [u8; 256] = {
-    let mut places = [64; 256];
-    let mut i = 0;
-    while i < 64 {
-        places[i] = ZIGZAG[i];
-        i += 1;
-    }
-    places
-};
 
 /// A component's part in a scan, and its samples.
 #[derive(Debug)]
@@ -165,6 +154,35 @@ impl Fault {
     }
 }
 
+/// How to read a block: `huffman::read`, for some instructions.
+pub(crate) trait Reader: Copy {
+    fn read<const VALUES: bool>(
+        self,
+        bits: &mut Bits<'_>,
+        dc: &Table,
+        ac: &Table,
+        level: &mut i32,
+        block: &mut [i16; 256],
+    ) -> Option<usize>;
+}
+
+/// With what every processor has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plain;
+
+impl Reader for Plain {
+    fn read<const VALUES: bool>(
+        self,
+        bits: &mut Bits<'_>,
+        dc: &Table,
+        ac: &Table,
+        level: &mut i32,
+        block: &mut [i16; 256],
+    ) -> Option<usize> {
+        read::<VALUES>(bits, dc, ac, level, block)
+    }
+}
+
 /// Decodes what `parts` want. Blocks that nobody wants are read, and their intervals left out where restart markers
 /// allow it, unless `all`.
 #[inline(always)]
@@ -173,6 +191,7 @@ pub(crate) fn decode(
     data: &ScanData,
     tables: &[Table],
     parts: &mut [Part],
+    reader: impl Reader,
     transform: Transform,
     all: bool,
 ) -> Result<(), Fault> {
@@ -188,7 +207,7 @@ pub(crate) fn decode(
         }
         let mut bits = data.interval(interval);
         let whole = mcus.end == (first + step).min(scan.across * scan.down);
-        decode_interval(scan, &mut bits, tables, parts, transform, mcus)?;
+        decode_interval(scan, &mut bits, tables, parts, reader, transform, mcus)?;
         if all && whole && bits.left() > 1 {
             return Err(Fault { what: "has data left over", mcu: first });
         }
@@ -214,6 +233,7 @@ fn decode_interval(
     bits: &mut Bits<'_>,
     tables: &[Table],
     parts: &mut [Part],
+    reader: impl Reader,
     transform: Transform,
     mcus: Range<usize>,
 ) -> Result<(), Fault> {
@@ -225,33 +245,23 @@ fn decode_interval(
         let mut kinds = [0u8; LARGEST_MCU];
         for ((unit, block), kind) in scan.units[..scan.count].iter().zip(&mut blocks).zip(&mut kinds) {
             let part = &parts[unit.part];
-            bits.refill();
-            let Some(change) = difference(bits, &tables[part.dc]) else {
-                return Err(Fault { what: "has bits that are no code", mcu });
-            };
-            let level = levels[unit.part] + change;
-            levels[unit.part] = level;
-            if !(-2048..2048).contains(&level) {
-                return Err(Fault { what: "has a brightness out of range", mcu });
-            }
-            let table = &tables[part.ac];
-            let wanted = part.columns.contains(&(column * part.h + unit.x)) && part.rows.contains(&(row * part.v + unit.y));
-            let fine = if wanted {
+            let (dc, ac, level) = (&tables[part.dc], &tables[part.ac], &mut levels[unit.part]);
+            let wanted =
+                part.columns.contains(&(column * part.h + unit.x)) && part.rows.contains(&(row * part.v + unit.y));
+            let end = if wanted {
                 block[..64].fill(0);
-                let mut last = 0;
-                let fine = coefficients(bits, table, |at, value| {
-                    block[usize::from(PLACES[at])] = value as i16;
-                    last = at;
-                });
-                block[0] = level as i16;
+                let end = reader.read::<true>(bits, dc, ac, level, block);
                 // An end of block at the first place: nothing but the mean.
-                *kind = if last == super::huffman::END { 1 } else { 2 };
-                fine
+                *kind = if end == Some(END) { 1 } else { 2 };
+                end
             } else {
-                coefficients(bits, table, |_, _| {})
+                reader.read::<false>(bits, dc, ac, level, block)
             };
-            if !fine {
+            if end.is_none() {
                 return Err(Fault { what: "has bits that are no code", mcu });
+            }
+            if !(-2048..2048).contains(level) {
+                return Err(Fault { what: "has a brightness out of range", mcu });
             }
         }
         if bits.over() {

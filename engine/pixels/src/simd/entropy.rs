@@ -1,9 +1,9 @@
-//! The entropy decoder's loop with BMI2: shifts by any register, of which it does little else.
+//! The entropy decoder's loops with BMI2: shifts by any register, of which they do little else.
 
 use super::Level;
-use crate::jpeg::bits::ScanData;
-use crate::jpeg::huffman::Table;
-use crate::jpeg::scan::{Fault, Part, Scan};
+use crate::jpeg::bits::{Bits, ScanData};
+use crate::jpeg::huffman::{self, Table};
+use crate::jpeg::scan::{self, Fault, Part, Plain, Reader, Scan};
 use crate::jpeg::transform::Transform;
 
 /// `jpeg::scan::decode`.
@@ -17,31 +17,53 @@ pub(crate) fn decode(
 ) -> Result<(), Fault> {
     let transform = Transform::new(level);
     #[cfg(target_arch = "x86_64")]
-    if level >= Level::Avx2 && has_bmi2() {
-        // SAFETY: the processor was asked on the line above.
-        return unsafe { with_bmi2(scan, data, tables, parts, transform, all) };
+    if level >= Level::Avx2
+        && let Some(reader) = x86::Bmi2::new()
+    {
+        return scan::decode(scan, data, tables, parts, reader, transform, all);
     }
-    crate::jpeg::scan::decode(scan, data, tables, parts, transform, all)
+    scan::decode(scan, data, tables, parts, Plain, transform, all)
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
-fn with_bmi2(
-    scan: &Scan,
-    data: &ScanData,
-    tables: &[Table],
-    parts: &mut [Part],
-    transform: Transform,
-    all: bool,
-) -> Result<(), Fault> {
-    crate::jpeg::scan::decode(scan, data, tables, parts, transform, all)
-}
+mod x86 {
+    use super::{Bits, Reader, Table, huffman};
 
-/// Whether `with_bmi2` may be called.
-#[cfg(target_arch = "x86_64")]
-fn has_bmi2() -> bool {
-    is_x86_feature_detected!("avx2")
-        && is_x86_feature_detected!("bmi1")
-        && is_x86_feature_detected!("bmi2")
-        && is_x86_feature_detected!("lzcnt")
+    /// There is one only where the processor has BMI2.
+    #[derive(Clone, Copy, Debug)]
+    pub(super) struct Bmi2(());
+
+    impl Bmi2 {
+        pub(super) fn new() -> Option<Self> {
+            (is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2")).then_some(Self(()))
+        }
+    }
+
+    impl Reader for Bmi2 {
+        #[inline(always)]
+        fn read<const VALUES: bool>(
+            self,
+            bits: &mut Bits<'_>,
+            dc: &Table,
+            ac: &Table,
+            level: &mut i32,
+            block: &mut [i16; 256],
+        ) -> Option<usize> {
+            // SAFETY: `new` has asked the processor.
+            unsafe { read::<VALUES>(bits, dc, ac, level, block) }
+        }
+    }
+
+    /// A function of its own, so that the loop has all registers.
+    #[target_feature(enable = "bmi1,bmi2")]
+    #[inline(never)]
+    fn read<const VALUES: bool>(
+        bits: &mut Bits<'_>,
+        dc: &Table,
+        ac: &Table,
+        level: &mut i32,
+        block: &mut [i16; 256],
+    ) -> Option<usize> {
+        huffman::read::<VALUES>(bits, dc, ac, level, block)
+    }
 }
