@@ -7,6 +7,8 @@ use crate::PixelError;
 const PADDING: usize = 3072;
 /// Bytes that are there while a block is read: more than its 64 codes and values of up to 27 bits.
 const WINDOW: usize = 512;
+/// Bytes before the data, and at the beginning of a window.
+const BEFORE: usize = 16;
 
 /// A scan's data without stuffed bytes and markers.
 ///
@@ -25,10 +27,11 @@ impl ScanData {
     /// Takes the data that begins at `at`. Restart markers must be in order, and the next other marker the end's.
     pub fn fill(&mut self, file: &[u8], at: usize) -> Result<(), PixelError> {
         self.bytes.clear();
+        self.bytes.extend_from_slice(&[0; BEFORE]);
         self.ends.clear();
         self.complete = false;
         let mut rest = file.get(at..).unwrap_or_default();
-        self.bytes.reserve(rest.len() + PADDING);
+        self.bytes.reserve(BEFORE + rest.len() + PADDING);
         loop {
             let Some(mark) = memchr::memchr(0xff, rest) else {
                 self.bytes.extend_from_slice(rest);
@@ -76,7 +79,7 @@ impl ScanData {
 
     /// Bytes without padding.
     pub fn len(&self) -> usize {
-        self.bytes.len().saturating_sub(PADDING)
+        self.bytes.len().saturating_sub(BEFORE + PADDING)
     }
 
     /// How many restart intervals there are.
@@ -86,7 +89,7 @@ impl ScanData {
 
     /// Reads an interval. Behind its end, the reader gives other bits; `Bits::over` says so.
     pub fn interval(&self, index: usize) -> Bits<'_> {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        let start = if index == 0 { BEFORE } else { self.ends[index - 1] };
         Bits { data: &self.bytes, at: start, end: self.ends[index], buffer: 0, have: 0 }
     }
 }
@@ -108,14 +111,15 @@ impl<'a> Bits<'a> {
     /// For the bits of a block; none far behind the end.
     #[inline(always)]
     pub fn window(&self) -> Option<Window<'a>> {
-        let bytes = self.data.get(self.at..)?.first_chunk()?;
-        Some(Window { bytes, at: 0, buffer: self.buffer, have: self.have })
+        // From a little before, to go back to.
+        let bytes = self.data.get(self.at - BEFORE..)?.first_chunk()?;
+        Some(Window { bytes, at: BEFORE, buffer: self.buffer, have: self.have })
     }
 
     /// Goes on where a window is.
     #[inline(always)]
     pub fn resume(&mut self, window: &Window<'_>) {
-        self.at += window.at;
+        self.at += window.at - BEFORE;
         (self.buffer, self.have) = (window.buffer, window.have);
     }
 
@@ -152,10 +156,21 @@ impl Window<'_> {
         self.have |= 56;
     }
 
-    /// Drops up to 56 bits, of those that are present.
+    /// Drops as many bits as the lowest byte of `entry` says: up to 56, of those that are present.
     #[inline(always)]
-    pub fn drop(&mut self, bits: u32) {
-        self.buffer <<= bits & 63;
-        self.have = self.have.wrapping_sub(bits & 63);
+    pub fn drop(&mut self, entry: u64) {
+        self.buffer <<= entry & 63;
+        self.have = self.have.wrapping_sub(u32::from(entry as u8));
+    }
+
+    /// Takes `bits` back, up to 16, which were dropped.
+    #[cold]
+    pub fn back(&mut self, bits: u32) {
+        let place = self.at * 8 - self.have as usize - bits as usize;
+        let at = (place / 8) & (WINDOW / 2 - 1);
+        let next: [u8; 8] = std::array::from_fn(|i| self.bytes[at + i]);
+        self.buffer = u64::from_be_bytes(next) << (place % 8);
+        self.have = 56 - (place % 8) as u32;
+        self.at = at + 7;
     }
 }
