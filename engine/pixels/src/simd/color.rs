@@ -44,22 +44,43 @@ pub(crate) fn convert(level: Level, y: &[u8], cb: &[u8], cr: &[u8], out: &mut [u
     let pixels = out.len() / 3;
     assert!(y.len() >= pixels && cb.len() >= pixels && cr.len() >= pixels, "each pixel has its samples");
     #[cfg(target_arch = "x86_64")]
-    let done = if level >= Level::Avx2 {
-        let done = pixels / 32 * 32;
-        // SAFETY: `Level::best` has asked the processor for AVX2; `done` pixels of each are there, as checked above.
-        unsafe { x86::convert(y.as_ptr(), cb.as_ptr(), cr.as_ptr(), out.as_mut_ptr(), done) };
-        done
-    } else {
-        0
-    };
-    #[cfg(not(target_arch = "x86_64"))]
-    let done = 0;
-    color::convert(&y[done..], &cb[done..], &cr[done..], &mut out[3 * done..]);
+    if level >= Level::Avx2 && pixels >= 32 {
+        // SAFETY: `Level::best` has asked the processor for AVX2; `pixels` of each are there, as checked above.
+        return unsafe { x86::convert(y.as_ptr(), cb.as_ptr(), cr.as_ptr(), out.as_mut_ptr(), pixels) };
+    }
+    let _ = level;
+    color::convert(y, cb, cr, out);
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
+
+    /// (k c + 2^15) >> 16 = (((2 k c) >> 16) + 1) >> 1, with k below 2^15: what is above is added as c.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn part(c: __m256i, k: i16) -> __m256i {
+        let product = _mm256_mulhi_epi16(_mm256_add_epi16(c, c), _mm256_set1_epi16(k));
+        _mm256_srai_epi16::<1>(_mm256_add_epi16(product, _mm256_set1_epi16(1)))
+    }
+
+    /// Of sixteen values of a channel, which each of the three times sixteen bytes of output takes.
+    const MASKS: [[[i8; 16]; 3]; 3] = {
+        let mut masks = [[[-1; 16]; 3]; 3];
+        let mut byte = 0;
+        while byte < 48 {
+            masks[byte / 16][byte % 3][byte % 16] = (byte / 3) as i8;
+            byte += 1;
+        }
+        masks
+    };
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn mask(mask: &[i8; 16]) -> __m256i {
+        // SAFETY: sixteen bytes are there.
+        _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(mask.as_ptr().cast()) })
+    }
 
     /// Red, green and blue of sixteen pixels, as words.
     #[target_feature(enable = "avx2")]
@@ -67,46 +88,45 @@ mod x86 {
     fn sixteen(y: __m256i, cb: __m256i, cr: __m256i) -> [__m256i; 3] {
         let middle = _mm256_set1_epi16(128);
         let (cb, cr) = (_mm256_sub_epi16(cb, middle), _mm256_sub_epi16(cr, middle));
-        // (k c + 2^15) >> 16 = (((2 k c) >> 16) + 1) >> 1, with k below 2^15: what is above is added as c.
-        let part = |c: __m256i, k: i16| {
-            let product = _mm256_mulhi_epi16(_mm256_add_epi16(c, c), _mm256_set1_epi16(k));
-            _mm256_srai_epi16::<1>(_mm256_add_epi16(product, _mm256_set1_epi16(1)))
-        };
         let red = _mm256_add_epi16(y, _mm256_add_epi16(cr, part(cr, 26_345)));
         let blue = _mm256_add_epi16(y, _mm256_add_epi16(_mm256_add_epi16(cb, cb), part(cb, -14_942)));
         // -46802 = 18734 - 65536.
         let factors = _mm256_set1_epi32((-22_554i16 as u16 as i32) | 18_734 << 16);
         let round = _mm256_set1_epi32(1 << 15);
-        let half = |pair| _mm256_srai_epi32::<16>(_mm256_add_epi32(_mm256_madd_epi16(pair, factors), round));
-        let sums = _mm256_packs_epi32(half(_mm256_unpacklo_epi16(cb, cr)), half(_mm256_unpackhi_epi16(cb, cr)));
+        let low = _mm256_add_epi32(_mm256_madd_epi16(_mm256_unpacklo_epi16(cb, cr), factors), round);
+        let high = _mm256_add_epi32(_mm256_madd_epi16(_mm256_unpackhi_epi16(cb, cr), factors), round);
+        let sums = _mm256_packs_epi32(_mm256_srai_epi32::<16>(low), _mm256_srai_epi32::<16>(high));
         let green = _mm256_add_epi16(y, _mm256_sub_epi16(sums, cr));
         [red, green, blue]
     }
 
     /// # Safety
     ///
-    /// `pixels` is a multiple of 32, and so many samples of each, and three times as many bytes of `out`, are there.
+    /// `pixels` is at least 32, and so many samples of each, and three times as many bytes of `out`, are there.
     #[target_feature(enable = "avx2")]
     pub(super) unsafe fn convert(y: *const u8, cb: *const u8, cr: *const u8, out: *mut u8, pixels: usize) {
-        // Of 16 reds, greens and blues, where each of the three output's sixteen bytes comes from.
-        let masks: [[__m256i; 3]; 3] = std::array::from_fn(|part| {
-            std::array::from_fn(|channel| {
-                let mask: [i8; 16] = std::array::from_fn(|i| {
-                    let byte = 16 * part + i;
-                    if byte % 3 == channel { (byte / 3) as i8 } else { -1 }
-                });
-                // SAFETY: sixteen bytes are there.
-                _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(mask.as_ptr().cast()) })
-            })
-        });
+        let mut masks = [[_mm256_setzero_si256(); 3]; 3];
+        for (masks, bytes) in masks.iter_mut().zip(&MASKS) {
+            *masks = [mask(&bytes[0]), mask(&bytes[1]), mask(&bytes[2])];
+        }
         let zero = _mm256_setzero_si256();
-        for at in (0..pixels).step_by(32) {
-            // SAFETY: 32 samples from `at` on are there, for `at` is below `pixels`, both multiples of 32.
-            let [y, cb, cr] = unsafe { [y, cb, cr].map(|from| _mm256_loadu_si256(from.add(at).cast())) };
+        let mut at = 0;
+        while at < pixels {
+            // The last 32 may have been done in part.
+            at = at.min(pixels - 32);
+            // SAFETY: 32 samples from `at` on are there.
+            let (y, cb, cr) = unsafe {
+                let y = _mm256_loadu_si256(y.add(at).cast());
+                (y, _mm256_loadu_si256(cb.add(at).cast()), _mm256_loadu_si256(cr.add(at).cast()))
+            };
             let low = sixteen(_mm256_unpacklo_epi8(y, zero), _mm256_unpacklo_epi8(cb, zero), _mm256_unpacklo_epi8(cr, zero));
             let high =
                 sixteen(_mm256_unpackhi_epi8(y, zero), _mm256_unpackhi_epi8(cb, zero), _mm256_unpackhi_epi8(cr, zero));
-            let colours: [__m256i; 3] = std::array::from_fn(|i| _mm256_packus_epi16(low[i], high[i]));
+            let colours = [
+                _mm256_packus_epi16(low[0], high[0]),
+                _mm256_packus_epi16(low[1], high[1]),
+                _mm256_packus_epi16(low[2], high[2]),
+            ];
             for (part, mask) in masks.iter().enumerate() {
                 let red = _mm256_shuffle_epi8(colours[0], mask[0]);
                 let green = _mm256_shuffle_epi8(colours[1], mask[1]);
@@ -119,6 +139,7 @@ mod x86 {
                     _mm_storeu_si128(to.add(48).cast(), _mm256_extracti128_si256::<1>(bytes));
                 }
             }
+            at += 32;
         }
     }
 }
