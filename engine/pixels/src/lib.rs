@@ -6,9 +6,15 @@
 //!
 //! An image is height × width × channels bytes, row after row, pixel after pixel, unless a name says otherwise.
 
-pub mod decode;
+mod decode;
+mod encode;
+mod foreign;
 mod jpeg;
 mod picture;
+mod resize;
 pub mod simd;
 
+pub use decode::{Decoder, Format, Info, Rect, probe};
+pub use encode::{JpegOptions, encode_jpeg};
 pub use picture::{ImageSize, Picture, PixelError};
+pub use resize::{Filter, Resize, Scratch, resize};

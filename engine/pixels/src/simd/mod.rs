@@ -7,10 +7,12 @@
 
 mod color;
 mod entropy;
+mod resize;
 mod transform;
 
 pub(crate) use color::{Rows, convert};
 pub(crate) use entropy::decode;
+pub(crate) use resize::Passes;
 pub(crate) use transform::transform;
 
 /// The instructions to use.
