@@ -19,14 +19,16 @@ impl Pairs {
     pub fn fill(&mut self, from: usize, to: usize, area: bool, inside: bool, reverse: bool) {
         self.first.clear();
         self.weights.clear();
-        let scale = from as f64 / to as f64;
+        // By way of its inverse, as OpenCV does: places that are whole numbers depend on the last bit.
+        let inverse = to as f64 / from as f64;
+        let scale = 1.0 / inverse;
         for i in 0..to {
             let i = if reverse { to - 1 - i } else { i };
             let (mut first, mut part);
             if area {
                 let place = (i as f64 * scale).floor();
                 first = place as i32;
-                part = ((i + 1) as f64 - (place + 1.0) * (1.0 / scale)) as f32;
+                part = ((i + 1) as f64 - (place + 1.0) * inverse) as f32;
                 part = if part <= 0.0 { 0.0 } else { part - part.floor() };
             } else {
                 let place = ((i as f64 + 0.5) * scale - 0.5) as f32;
@@ -162,7 +164,7 @@ impl Cells {
     pub fn fill(&mut self, from: usize, to: usize, reverse: bool) {
         self.spans.clear();
         self.weights.clear();
-        let scale = from as f64 / to as f64;
+        let scale = 1.0 / (to as f64 / from as f64);
         for i in 0..to {
             let i = if reverse { to - 1 - i } else { i };
             let (start, end) = (i as f64 * scale, i as f64 * scale + scale);
