@@ -198,14 +198,14 @@ fn taps(
     size: ImageSize,
     mut source: impl FnMut(usize, &mut [u8]),
     to: ImageSize,
-    (filter, antialias): (Filter, bool),
+    filter: (Filter, bool),
     mirror: bool,
     scratch: &mut Scratch,
     out: &mut [u8],
 ) {
     let Scratch { passes, row, taps: [down, across], bytes, .. } = scratch;
-    down.fill(size.height, to.height, filter, antialias, false);
-    across.fill(size.width, to.width, filter, antialias, mirror);
+    down.fill(size.height, to.height, filter, 2, false);
+    across.fill(size.width, to.width, filter, 4, mirror);
     let length = to.width * to.channels;
     let stride = length + BEHIND;
     // All rows at once: each goes into several output rows. Rows behind the image are read by taps of weight zero.
@@ -235,22 +235,22 @@ fn area(
     sums.resize(length + BEHIND, 0.0);
     across_sums.resize(length + BEHIND, 0.0);
     let whole = size.height % to.height == 0 && size.width % to.width == 0;
-    down.fill(size.height, to.height, false);
-    across.fill(size.width, to.width, mirror);
-    if whole {
-        // Whole pixels: their sum is exact, and rounded once.
-        across.weights.fill(1.0);
-        down.weights.fill(1.0);
-    }
+    // Whole pixels: their sum is exact, and rounded once.
+    down.fill(size.height, to.height, whole, false);
+    across.fill(size.width, to.width, whole, mirror);
     let (rows, columns) = (size.height / to.height, size.width / to.width);
     let mut held = usize::MAX;
-    for (out, (first, span)) in out.chunks_exact_mut(length).zip(&down.spans) {
+    let rows_of = down.first.iter().zip(down.weights.chunks_exact(down.count));
+    for (out, (&first, weights)) in out.chunks_exact_mut(length).zip(rows_of) {
         sums.fill(0.0);
-        for (place, &weight) in (*first..).zip(&down.weights[span.clone()]) {
+        for (place, &weight) in (first..).zip(weights) {
+            if weight == 0.0 {
+                break;
+            }
             // A row that two output rows share is the last of one and the first of the other.
             if held != place {
                 source(place, row);
-                passes.cells_across(row, &across.spans, &across.weights, to.channels, across_sums);
+                passes.cells_across(row, &across.first, &across.weights, to.channels, across_sums);
                 held = place;
             }
             passes.cells_down(across_sums, weight, sums);

@@ -60,18 +60,13 @@ pub(crate) fn taps_down(rows: &[u8], stride: usize, from: usize, weights: &[i16]
     }
 }
 
-/// Fractions of pixels along a row.
+/// Fractions of pixels along a row. `weights` has as many for each output pixel.
 #[inline(always)]
-pub(crate) fn cells_across(
-    row: &[u8],
-    spans: &[(usize, std::ops::Range<usize>)],
-    weights: &[f32],
-    channels: usize,
-    out: &mut [f32],
-) {
-    for (out, (first, span)) in out.chunks_exact_mut(channels).zip(spans) {
+pub(crate) fn cells_across(row: &[u8], first: &[usize], weights: &[f32], channels: usize, out: &mut [f32]) {
+    let count = weights.len() / first.len();
+    for ((out, &first), weights) in out.chunks_exact_mut(channels).zip(first).zip(weights.chunks_exact(count)) {
         out.fill(0.0);
-        for (pixel, &weight) in row[first * channels..].chunks_exact(channels).zip(&weights[span.clone()]) {
+        for (pixel, &weight) in row[first * channels..].chunks_exact(channels).zip(weights) {
             for (out, &value) in out.iter_mut().zip(pixel) {
                 *out += f32::from(value) * weight;
             }

@@ -54,7 +54,7 @@ impl Pairs {
 #[derive(Debug, Default)]
 pub(crate) struct Taps {
     pub first: Vec<usize>,
-    /// Taps of an output pixel: a multiple of four.
+    /// Taps of an output pixel: a multiple of `by`.
     pub count: usize,
     pub weights: Vec<i16>,
     /// Bits of the weights behind the point.
@@ -65,16 +65,16 @@ pub(crate) struct Taps {
 impl Taps {
     /// As torch's and Pillow's `antialias`: the filter is widened by how much the axis shrinks; beyond the ends is
     /// nothing. Without `antialias`, the filter keeps its width, and the ends are repeated.
-    pub fn fill(&mut self, from: usize, to: usize, filter: Filter, antialias: bool, reverse: bool) {
+    pub fn fill(&mut self, from: usize, to: usize, (filter, antialias): (Filter, bool), by: usize, reverse: bool) {
         let scale = from as f64 / to as f64;
         let wide = if antialias { scale.max(1.0) } else { 1.0 };
         let support = filter.support() * wide;
-        self.count = (support.ceil() as usize * 2 + 1).min(from).next_multiple_of(4);
+        let most = (support.ceil() as usize * 2 + 1).min(from);
         self.first.clear();
         self.exact.clear();
-        self.exact.resize(to * self.count, 0.0);
-        let mut largest = 0.0f64;
-        for (i, row) in self.exact.chunks_exact_mut(self.count).enumerate() {
+        self.exact.resize(to * most, 0.0);
+        let (mut largest, mut used) = (0.0f64, 1);
+        for (i, row) in self.exact.chunks_exact_mut(most).enumerate() {
             let i = if reverse { to - 1 - i } else { i };
             let center = scale * (i as f64 + 0.5);
             let (start, end) = ((center - support + 0.5).floor(), (center + support + 0.5).floor());
@@ -92,11 +92,14 @@ impl Taps {
                     total += weight;
                 }
             }
-            for weight in row {
+            for (j, weight) in row.iter_mut().enumerate() {
                 if total != 0.0 {
                     *weight /= total;
                 }
                 largest = largest.max(*weight);
+                if *weight != 0.0 {
+                    used = used.max(j + 1);
+                }
             }
             self.first.push(first);
         }
@@ -106,8 +109,14 @@ impl Taps {
             self.bits += 1;
         }
         let one = f64::from(1u32 << self.bits);
+        self.count = used.next_multiple_of(by);
         self.weights.clear();
-        self.weights.extend(self.exact.iter().map(|&w| (w * one + 0.5f64.copysign(w)) as i16));
+        self.weights.resize(to * self.count, 0);
+        for (weights, exact) in self.weights.chunks_exact_mut(self.count).zip(self.exact.chunks_exact(most)) {
+            for (weight, &exact) in weights.iter_mut().zip(exact) {
+                *weight = (exact * one + 0.5f64.copysign(exact)) as i16;
+            }
+        }
     }
 }
 
@@ -155,34 +164,42 @@ fn sinc(x: f64) -> f64 {
 /// Fractions of pixels that each output pixel covers, as OpenCV's INTER_AREA where an axis shrinks.
 #[derive(Debug, Default)]
 pub(crate) struct Cells {
-    /// For each output pixel, the first tap's place in the axis, and its weights' in `weights`.
-    pub spans: Vec<(usize, std::ops::Range<usize>)>,
+    /// The first tap's place.
+    pub first: Vec<usize>,
+    /// Taps of an output pixel; behind the last that it needs, weights are zero.
+    pub count: usize,
     pub weights: Vec<f32>,
 }
 
 impl Cells {
-    pub fn fill(&mut self, from: usize, to: usize, reverse: bool) {
-        self.spans.clear();
-        self.weights.clear();
+    /// With all weights 1 if `whole`: for an axis that shrinks by a whole number.
+    pub fn fill(&mut self, from: usize, to: usize, whole: bool, reverse: bool) {
         let scale = 1.0 / (to as f64 / from as f64);
-        for i in 0..to {
+        self.count = if whole { from / to } else { scale.ceil() as usize + 1 };
+        self.first.clear();
+        self.weights.clear();
+        self.weights.resize(to * self.count, 0.0);
+        for (i, weights) in self.weights.chunks_exact_mut(self.count).enumerate() {
             let i = if reverse { to - 1 - i } else { i };
+            if whole {
+                self.first.push(i * self.count);
+                weights.fill(1.0);
+                continue;
+            }
             let (start, end) = (i as f64 * scale, i as f64 * scale + scale);
             let cell = scale.min(from as f64 - start);
             let last = (end.floor() as usize).min(from - 1);
             let first = (start.ceil() as usize).min(last);
-            let begin = self.weights.len();
-            let mut place = first;
             // A thousandth of a pixel is none.
-            if first as f64 - start > 1e-3 {
-                place = first - 1;
-                self.weights.push(((first as f64 - start) / cell) as f32);
+            let before = usize::from(first as f64 - start > 1e-3);
+            if before == 1 {
+                weights[0] = ((first as f64 - start) / cell) as f32;
             }
-            self.weights.extend(std::iter::repeat_n((1.0 / cell) as f32, last - first));
+            weights[before..before + last - first].fill((1.0 / cell) as f32);
             if end - last as f64 > 1e-3 {
-                self.weights.push(((end - last as f64).min(1.0).min(cell) / cell) as f32);
+                weights[before + last - first] = ((end - last as f64).min(1.0).min(cell) / cell) as f32;
             }
-            self.spans.push((place, begin..self.weights.len()));
+            self.first.push(first - before);
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::Level;
 use crate::resize::passes::{self, BEHIND};
-use std::ops::Range;
 
 /// Does the passes.
 #[derive(Clone, Copy, Debug)]
@@ -79,27 +78,20 @@ impl Passes {
     }
 
     /// `passes::cells_across`; `row` and `out` have `BEHIND` more than their pixels.
-    pub fn cells_across(
-        self,
-        row: &[u8],
-        spans: &[(usize, Range<usize>)],
-        weights: &[f32],
-        channels: usize,
-        out: &mut [f32],
-    ) {
-        let length = spans.len() * channels;
+    pub fn cells_across(self, row: &[u8], first: &[usize], weights: &[f32], channels: usize, out: &mut [f32]) {
+        let length = first.len() * channels;
         #[cfg(target_arch = "x86_64")]
         if self.vectors() && matches!(channels, 3 | 4) {
             assert!(out.len() >= length + BEHIND, "the row has room behind it");
+            assert!(weights.len().is_multiple_of(first.len()), "each output pixel has as many weights");
             let pixels = (row.len() - BEHIND) / channels;
-            let within = |(first, span): &(usize, Range<usize>)| {
-                span.start <= span.end && span.end <= weights.len() && first + span.len() <= pixels
-            };
-            assert!(spans.iter().all(within), "each tap is within the row");
+            // What is read behind the row has a weight of zero; no more than one pixel is.
+            let most = pixels + 1 - weights.len() / first.len();
+            assert!(first.iter().all(|&first| first <= most), "each tap is within the row");
             // SAFETY: the processor has AVX2; lengths and places are as asked for, as checked above.
-            return unsafe { x86::cells_across(row, spans, weights, channels, out) };
+            return unsafe { x86::cells_across(row, first, weights, channels, out) };
         }
-        passes::cells_across(row, spans, weights, channels, &mut out[..length]);
+        passes::cells_across(row, first, weights, channels, &mut out[..length]);
     }
 
     /// `passes::cells_down`.
@@ -127,7 +119,6 @@ impl Passes {
 mod x86 {
     use super::passes;
     use std::arch::x86_64::*;
-    use std::ops::Range;
 
     /// Bytes of two pixels, of three or four channels, to words: each channel's two side by side.
     const fn interleaved(channels: usize, from: usize) -> [i8; 16] {
@@ -223,30 +214,40 @@ mod x86 {
         let spread = _mm256_setr_epi8(
             0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7,
         );
-        let round = _mm_set1_epi32(1i32 << bits >> 1);
+        let round = _mm256_set1_epi32(1i32 << bits >> 1);
         let shift = _mm_cvtsi32_si128(bits as i32);
-        for (i, &first) in first.iter().enumerate() {
-            let mut sums = _mm256_setzero_si256();
-            for j in (0..count).step_by(4) {
-                let place = (first + j) * channels;
-                if place + 16 > row.len() {
-                    // Only weights of zero are left: the row ends here.
-                    break;
-                }
-                // SAFETY: sixteen bytes from `place` on are there, as asked above, and four weights.
-                unsafe {
-                    let values = _mm256_broadcastsi128_si256(_mm_loadu_si128(row.as_ptr().add(place).cast()));
-                    let factors = _mm256_set1_epi64x(weights.as_ptr().add(i * count + j).cast::<i64>().read_unaligned());
-                    let factors = _mm256_shuffle_epi8(factors, spread);
-                    sums = _mm256_add_epi32(sums, _mm256_madd_epi16(_mm256_shuffle_epi8(values, mask), factors));
+        // What can be read at all: behind it, weights are zero.
+        let last = row.len() - 16;
+        let (row, weights, out) = (row.as_ptr(), weights.as_ptr(), out.as_mut_ptr());
+        let mut i = 0;
+        while i < first.len() {
+            // An odd last one is done twice.
+            let j = (i + 1).min(first.len() - 1);
+            let mut sums = [_mm256_setzero_si256(); 2];
+            for tap in (0..count).step_by(4) {
+                for (sums, i) in sums.iter_mut().zip([i, j]) {
+                    let place = ((first[i] + tap) * channels).min(last);
+                    // SAFETY: sixteen bytes from `last` on are there, and four weights.
+                    unsafe {
+                        let values = _mm256_broadcastsi128_si256(_mm_loadu_si128(row.add(place).cast()));
+                        let factors = _mm256_set1_epi64x(weights.add(i * count + tap).cast::<i64>().read_unaligned());
+                        let factors = _mm256_shuffle_epi8(factors, spread);
+                        let products = _mm256_madd_epi16(_mm256_shuffle_epi8(values, mask), factors);
+                        *sums = _mm256_add_epi32(*sums, products);
+                    }
                 }
             }
-            let sum = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums));
-            let sum = _mm_sra_epi32(_mm_add_epi32(sum, round), shift);
-            let words = _mm_packs_epi32(sum, sum);
-            let bytes = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
+            let low = _mm256_permute2x128_si256::<0x20>(sums[0], sums[1]);
+            let sum = _mm256_add_epi32(low, _mm256_permute2x128_si256::<0x31>(sums[0], sums[1]));
+            let sum = _mm256_sra_epi32(_mm256_add_epi32(sum, round), shift);
+            let words = _mm256_packs_epi32(sum, sum);
+            let bytes = _mm256_packus_epi16(words, words);
             // SAFETY: the row has room behind its last pixel.
-            unsafe { out.as_mut_ptr().add(i * channels).cast::<i32>().write_unaligned(bytes) };
+            unsafe {
+                out.add(i * channels).cast::<i32>().write_unaligned(_mm256_extract_epi32::<0>(bytes));
+                out.add(j * channels).cast::<i32>().write_unaligned(_mm256_extract_epi32::<4>(bytes));
+            }
+            i += 2;
         }
     }
 
@@ -279,28 +280,41 @@ mod x86 {
 
     /// # Safety
     ///
-    /// Each span's pixels and weights are there, and four bytes more than `row`'s pixels, and four values than `out`'s.
+    /// From each pixel of `first` on, as many as it has weights can be read, and four bytes more; each output pixel has
+    /// room for four values.
     #[target_feature(enable = "avx2")]
     pub(super) unsafe fn cells_across(
         row: &[u8],
-        spans: &[(usize, Range<usize>)],
+        first: &[usize],
         weights: &[f32],
         channels: usize,
         out: &mut [f32],
     ) {
-        for (i, (first, span)) in spans.iter().enumerate() {
-            let mut sums = _mm_setzero_ps();
-            for (j, weight) in span.clone().enumerate() {
-                // SAFETY: the caller has checked the places.
+        let count = weights.len() / first.len();
+        let (row, weights, out) = (row.as_ptr(), weights.as_ptr(), out.as_mut_ptr());
+        let mut i = 0;
+        while i < first.len() {
+            // An odd last one is done twice.
+            let j = (i + 1).min(first.len() - 1);
+            let mut sums = _mm256_setzero_ps();
+            for tap in 0..count {
+                // SAFETY: the caller has checked the places; each output pixel has `count` weights.
                 unsafe {
-                    let bytes = row.as_ptr().add((first + j) * channels).cast::<i32>().read_unaligned();
-                    let values = _mm_cvtepi32_ps(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(bytes)));
-                    let weight = _mm_set1_ps(*weights.get_unchecked(weight));
-                    sums = _mm_add_ps(sums, _mm_mul_ps(values, weight));
+                    let a = row.add((first[i] + tap) * channels).cast::<i32>().read_unaligned();
+                    let b = row.add((first[j] + tap) * channels).cast::<i32>().read_unaligned();
+                    let bytes = _mm_insert_epi32::<1>(_mm_cvtsi32_si128(a), b);
+                    let values = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
+                    let (p, q) = (*weights.add(i * count + tap), *weights.add(j * count + tap));
+                    let factors = _mm256_set_m128(_mm_set1_ps(q), _mm_set1_ps(p));
+                    sums = _mm256_add_ps(sums, _mm256_mul_ps(values, factors));
                 }
             }
-            // SAFETY: the row has room behind its last pixel.
-            unsafe { _mm_storeu_ps(out.as_mut_ptr().add(i * channels), sums) };
+            // SAFETY: the row has room behind its last pixel; the first's fourth value is overwritten by the second's.
+            unsafe {
+                _mm_storeu_ps(out.add(i * channels), _mm256_castps256_ps128(sums));
+                _mm_storeu_ps(out.add(j * channels), _mm256_extractf128_ps::<1>(sums));
+            }
+            i += 2;
         }
     }
 
