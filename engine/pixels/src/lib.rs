@@ -20,3 +20,15 @@ pub use pass::{Pass, PassMemory, Pixels, Target};
 pub use picture::{ImageSize, Picture, PixelError};
 pub use step::{Adjust, Levels, Step};
 pub use values::{Formula, ValueTable};
+mod decode;
+mod encode;
+mod foreign;
+mod jpeg;
+mod picture;
+mod resize;
+pub mod simd;
+
+pub use decode::{Decoder, Format, Info, Rect, probe};
+pub use encode::{JpegOptions, encode_jpeg};
+pub use picture::{ImageSize, Picture, PixelError};
+pub use resize::{Filter, Resize, Scratch, resize};

@@ -18,6 +18,15 @@ pub use lines::prefetch;
 pub(crate) use moves::{Moved, move_pixels};
 pub use scale::Formulas;
 pub(crate) use scale::scale;
+mod color;
+mod entropy;
+mod resize;
+mod transform;
+
+pub(crate) use color::{Rows, convert};
+pub(crate) use entropy::decode;
+pub(crate) use resize::Passes;
+pub(crate) use transform::transform;
 
 /// The instructions to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
