@@ -223,6 +223,8 @@ pub enum DataError {
     Exists {
         /// The file.
         path: PathBuf,
+    },
+
     /// The text that says where the data is cannot be understood, or nothing is there.
     #[error("{message}: {address}")]
     Address {

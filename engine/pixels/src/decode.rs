@@ -2,6 +2,7 @@
 
 use crate::foreign::{self, Foreign};
 use crate::jpeg::{self, Jpeg, Wish};
+use crate::ops::Rect;
 use crate::resize::{self, Resize, Scratch};
 use crate::simd::Level;
 use crate::{ImageSize, Picture, PixelError};
@@ -11,25 +12,7 @@ pub(crate) const LARGEST: usize = 65_535;
 /// Pixels of the largest image.
 const MOST_PIXELS: usize = 1 << 28;
 
-/// A rectangle of pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Rect {
-    /// Rows above it.
-    pub top: usize,
-    /// Columns left of it.
-    pub left: usize,
-    /// Its rows.
-    pub height: usize,
-    /// Its columns.
-    pub width: usize,
-}
-
 impl Rect {
-    /// All of an image.
-    pub const fn whole(size: ImageSize) -> Self {
-        Self { top: 0, left: 0, height: size.height, width: size.width }
-    }
-
     /// Whether it is a part of an image, and not empty.
     pub(crate) fn check(self, size: ImageSize) -> Result<(), PixelError> {
         let fits = |start: usize, length: usize, whole: usize| {
@@ -98,7 +81,11 @@ fn format(bytes: &[u8]) -> Result<Format, PixelError> {
     if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
         return Ok(Format::WebP);
     }
-    Err(PixelError::new(if bytes.is_empty() { "the image is empty" } else { "the image is neither JPEG, PNG nor WebP" }))
+    Err(PixelError::new(if bytes.is_empty() {
+        "the image is empty"
+    } else {
+        "the image is neither JPEG, PNG nor WebP"
+    }))
 }
 
 /// Whether an image is small enough to be one.
@@ -172,12 +159,7 @@ impl Decoder {
     /// # Errors
     ///
     /// If the image is damaged, even at its end, or too large; or for `channels` other than 1 and 3.
-    pub fn full(
-        &mut self,
-        picture: Picture<'_>,
-        channels: usize,
-        out: &mut Vec<u8>,
-    ) -> Result<ImageSize, PixelError> {
+    pub fn full(&mut self, picture: Picture<'_>, channels: usize, out: &mut Vec<u8>) -> Result<ImageSize, PixelError> {
         out.clear();
         let Self { jpeg, foreign, row, .. } = self;
         let (open, size) = open(jpeg, foreign, picture, None, channels, true)?;

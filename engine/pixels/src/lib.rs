@@ -7,28 +7,24 @@
 //! An image is height × width × channels bytes, row after row, pixel after pixel, unless a name says otherwise.
 
 mod axis;
+mod decode;
+mod encode;
+mod foreign;
+mod jpeg;
 pub mod ops;
 mod pass;
 mod picture;
+mod resize;
 pub mod simd;
 mod step;
 mod values;
 
 pub use axis::{Axis, Run};
+pub use decode::{Decoder, Format, Info, probe};
+pub use encode::{JpegOptions, encode_jpeg};
 pub use ops::{Op, Rect, Scratch};
 pub use pass::{Pass, PassMemory, Pixels, Target};
 pub use picture::{ImageSize, Picture, PixelError};
+pub use resize::{Filter, Resize, Scratch as ResizeScratch, resize};
 pub use step::{Adjust, Levels, Step};
 pub use values::{Formula, ValueTable};
-mod decode;
-mod encode;
-mod foreign;
-mod jpeg;
-mod picture;
-mod resize;
-pub mod simd;
-
-pub use decode::{Decoder, Format, Info, Rect, probe};
-pub use encode::{JpegOptions, encode_jpeg};
-pub use picture::{ImageSize, Picture, PixelError};
-pub use resize::{Filter, Resize, Scratch, resize};

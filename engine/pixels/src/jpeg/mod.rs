@@ -13,7 +13,7 @@ pub(crate) mod huffman;
 pub(crate) mod scan;
 pub(crate) mod transform;
 
-use crate::decode::Rect;
+use crate::ops::Rect;
 use crate::simd::{self, Level, Rows};
 use crate::{ImageSize, PixelError};
 use bits::ScanData;

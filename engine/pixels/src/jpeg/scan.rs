@@ -219,11 +219,14 @@ pub(crate) fn decode(
 fn wanted(scan: &Scan, parts: &[Part], mcus: &Range<usize>) -> bool {
     let (top, bottom) = (mcus.start / scan.across, (mcus.end - 1) / scan.across);
     // Several rows: all columns; one row: these.
-    let columns = if top == bottom { mcus.start % scan.across..(mcus.end - 1) % scan.across + 1 } else { 0..scan.across };
+    let columns =
+        if top == bottom { mcus.start % scan.across..(mcus.end - 1) % scan.across + 1 } else { 0..scan.across };
     parts.iter().any(|part| {
         let (rows, cells) = (top * part.v..(bottom + 1) * part.v, columns.start * part.h..columns.end * part.h);
-        rows.start < part.rows.end && part.rows.start < rows.end
-            && cells.start < part.columns.end && part.columns.start < cells.end
+        rows.start < part.rows.end
+            && part.rows.start < rows.end
+            && cells.start < part.columns.end
+            && part.columns.start < cells.end
     })
 }
 

@@ -7,7 +7,7 @@
 pub(crate) mod passes;
 mod weights;
 
-use crate::decode::Rect;
+use crate::ops::Rect;
 use crate::simd::{Level, Passes};
 use crate::{ImageSize, PixelError};
 use passes::BEHIND;

@@ -5,27 +5,26 @@
 //! instruction set, after asking the processor for it, and loads and stores whose bounds are checked beside them.
 #![allow(unsafe_code, reason = "instructions that only some processors have cannot be called safely")]
 
+mod color;
+mod entropy;
 mod fill;
 mod interleave;
 mod lines;
 mod moves;
+mod resize;
 mod scale;
+mod transform;
 
+pub(crate) use color::{Rows, convert};
+pub(crate) use entropy::decode;
 pub(crate) use fill::fill_lines;
 pub use interleave::{interleave, mirror_pixels};
 pub(crate) use lines::Lines;
 pub use lines::prefetch;
 pub(crate) use moves::{Moved, move_pixels};
+pub(crate) use resize::Passes;
 pub use scale::Formulas;
 pub(crate) use scale::scale;
-mod color;
-mod entropy;
-mod resize;
-mod transform;
-
-pub(crate) use color::{Rows, convert};
-pub(crate) use entropy::decode;
-pub(crate) use resize::Passes;
 pub(crate) use transform::transform;
 
 /// The instructions to use.
