@@ -56,7 +56,7 @@ fn describe_params(text: &mut String, params: &[Param], depth: usize) {
 /// The variants of layers, optimisers and so on, each kind once.
 fn describe_nested(text: &mut String, kind: &Kind, shown: &mut Vec<&'static str>) {
     match kind {
-        Kind::List(of) | Kind::Array(of, _) | Kind::Optional(of) => describe_nested(text, of, shown),
+        Kind::List(of) | Kind::Array(of, _) | Kind::OneOrList(of, _) | Kind::Optional(of) => describe_nested(text, of, shown),
         Kind::Tagged { tag, what, variants } if !shown.contains(what) => {
             shown.push(what);
             for variant in variants() {
@@ -170,6 +170,14 @@ fn kind_schema(kind: &Kind, bounds: Option<(f64, f64)>, definitions: &mut Map<St
         Kind::List(of) => json!({ "type": "array", "items": kind_schema(of, bounds, definitions) }),
         Kind::Array(of, len) => {
             json!({ "type": "array", "items": kind_schema(of, bounds, definitions), "minItems": len, "maxItems": len })
+        }
+        Kind::OneOrList(of, len) => {
+            let one = kind_schema(of, bounds, definitions);
+            let mut list = json!({ "type": "array", "items": one.clone(), "minItems": len.unwrap_or(1) });
+            if let Some(len) = len {
+                list["maxItems"] = json!(len);
+            }
+            json!({ "anyOf": [one, list] })
         }
         Kind::Optional(of) => json!({ "anyOf": [{ "type": "null" }, kind_schema(of, bounds, definitions)] }),
         Kind::Object(params) => {

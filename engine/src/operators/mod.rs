@@ -6,8 +6,10 @@
 mod cifar10;
 mod convert;
 mod cutout;
+mod dataset;
 mod docs;
 mod fault;
+mod files;
 mod image_op;
 pub mod images;
 mod kernel;
@@ -26,6 +28,7 @@ pub use convert::Convert;
 pub use cutout::Cutout;
 pub use docs::{describe, json_schema};
 pub use fault::FaultForTests;
+pub use files::{Beton, Cifar100, ImageFolder, Npy, Parquet, Webdataset};
 pub(crate) use image_op::pixels_of;
 pub use image_op::{Draw, ImageOp};
 pub use kernel::{DeviceMap, Kernel, Map, OperatorError, Part, Resources, Site, Source, Warn};
@@ -43,6 +46,12 @@ pub use train::{Evaluation, IMAGE, LABEL, Train};
 /// Every operator that comes with the engine, in the order in which they are listed.
 pub static OPERATORS: &[&dyn AnyOperator] = &[
     &cifar10::Cifar10Operator,
+    &files::Cifar100Operator,
+    &files::BetonOperator,
+    &files::ImageFolderOperator,
+    &files::WebdatasetOperator,
+    &files::ParquetOperator,
+    &files::NpyOperator,
     &shapes::ShapesOperator,
     &random_horizontal_flip::RandomHorizontalFlipOperator,
     &random_translate::RandomTranslateOperator,

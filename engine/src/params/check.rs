@@ -68,6 +68,20 @@ fn check_value(kind: &Kind, bounds: Option<(f64, f64)>, value: &Value, path: &st
             }
             _ => false,
         },
+        Kind::OneOrList(of, len) => match value.as_array() {
+            Some(items) if !items.is_empty() && len.is_none_or(|len| items.len() == len) => {
+                for (index, item) in items.iter().enumerate() {
+                    check_value(of, bounds, item, &format!("{path}/{index}"), faults);
+                }
+                return;
+            }
+            Some(_) => false,
+            None => {
+                let mut own = Vec::new();
+                check_value(of, bounds, value, path, &mut own);
+                own.is_empty()
+            }
+        },
         Kind::Optional(_) if value.is_null() => true,
         Kind::Optional(of) => return check_value(of, bounds, value, path, faults),
         Kind::Object(params) => match value.as_object() {
@@ -122,6 +136,7 @@ fn hint(kind: &Kind, bounds: Option<(f64, f64)>, value: &Value) -> Option<String
         }
         (Kind::Choice(values), Value::String(word)) => did_you_mean(word, values.iter().map(|v| v.name)),
         (Kind::Pattern { near, .. }, Value::String(word)) => did_you_mean(word, near.iter().copied()),
+        (Kind::OneOrList(of, _), value) if !value.is_array() => hint(of, bounds, value),
         (Kind::List(_), Value::Array(_)) => None,
         (Kind::List(of), Value::String(_)) if matches!(**of, Kind::Tagged { .. }) => {
             let one = hint(of, bounds, value)?;

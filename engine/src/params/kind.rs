@@ -68,6 +68,8 @@ pub enum Kind {
     List(Box<Kind>),
     /// A list of this length.
     Array(Box<Kind>, usize),
+    /// This, or a list of it, of this length if it has one.
+    OneOrList(Box<Kind>, Option<usize>),
     /// `null`, or this.
     Optional(Box<Kind>),
     /// An object whose `tag` says which one.
@@ -95,6 +97,8 @@ impl Kind {
             Self::Choice(values) => either(&values.iter().map(|v| format!("\"{}\"", v.name)).collect::<Vec<_>>()),
             Self::List(of) => format!("a list, each {}", of.words(bounds)),
             Self::Array(of, len) => format!("a list of {len}, each {}", of.words(bounds)),
+            Self::OneOrList(of, None) => format!("{}, or a list of that", of.words(bounds)),
+            Self::OneOrList(of, Some(len)) => format!("{}, or a list of {len}", of.words(bounds)),
             Self::Optional(of) => format!("{}, or null", of.words(bounds)),
             Self::Tagged { tag, .. } => format!("an object with the key \"{tag}\""),
             Self::Object(_) => "an object".into(),

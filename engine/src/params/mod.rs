@@ -17,7 +17,7 @@ pub(crate) use declare::{choice, tagged};
 pub use fault::{Fault, Faults};
 pub use kind::{Kind, Param, Variant, Word};
 pub use near::near_miss;
-pub use types::ParamType;
+pub use types::{ParamType, Sides, Texts};
 pub(crate) use words::{child, cut, escaped, grouped, listed, quoted, show};
 
 pub use serde_json as json;

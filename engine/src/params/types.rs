@@ -108,3 +108,64 @@ impl<T: ParamType> ParamType for Option<T> {
         self.as_ref().map_or(Value::Null, T::to_json)
     }
 }
+
+/// One text or several: paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Texts(pub Vec<String>);
+
+impl ParamType for Texts {
+    fn kind() -> Kind {
+        Kind::OneOrList(Box::new(Kind::Text), None)
+    }
+    fn from_json(value: &Value) -> Option<Self> {
+        let one = value.as_str().map(|text| vec![text.to_owned()]);
+        one.or_else(|| Vec::from_json(value)).map(Self)
+    }
+    fn to_json(&self) -> Value {
+        match &self.0[..] {
+            [one] => json!(one),
+            several => json!(several),
+        }
+    }
+}
+
+impl From<&str> for Texts {
+    fn from(text: &str) -> Self {
+        Self(vec![text.to_owned()])
+    }
+}
+
+/// Height and width of an image: one number for a square, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sides {
+    /// A square, or where an operator says so the shorter side.
+    One(usize),
+    /// Height and width.
+    Both([usize; 2]),
+}
+
+impl Sides {
+    /// Height and width, of a square if it is one number.
+    pub fn both(self) -> [usize; 2] {
+        match self {
+            Self::One(side) => [side, side],
+            Self::Both(sides) => sides,
+        }
+    }
+}
+
+impl ParamType for Sides {
+    fn kind() -> Kind {
+        Kind::OneOrList(Box::new(usize::kind()), Some(2))
+    }
+    fn from_json(value: &Value) -> Option<Self> {
+        let both = || <[usize; 2]>::from_json(value).map(Self::Both);
+        usize::from_json(value).map(Self::One).or_else(both)
+    }
+    fn to_json(&self) -> Value {
+        match self {
+            Self::One(side) => json!(side),
+            Self::Both(sides) => json!(sides),
+        }
+    }
+}
