@@ -2,18 +2,45 @@
 
 use std::path::Path;
 
+use super::dataset::{Dataset as _, Value};
 use super::error::DataError;
 use super::mapped::MappedFile;
+use super::npy::NpyArrays;
 
 /// Whole numbers: of a `.npy` with one axis of any integer type, or of text, one a line (empty lines and what follows a
 /// `#` are skipped).
 pub fn whole_numbers(path: &Path) -> Result<Vec<i64>, DataError> {
-    lines(path, "a whole number")
+    if !is_array(path) {
+        return lines(path, "a whole number");
+    }
+    let of = |value: Value<'_>| match value {
+        Value::Int(number) => Some(number),
+        _ => None,
+    };
+    array(path, "whole numbers", of)
 }
 
 /// Numbers, likewise.
 pub fn numbers(path: &Path) -> Result<Vec<f64>, DataError> {
-    lines(path, "a number")
+    if !is_array(path) {
+        return lines(path, "a number");
+    }
+    let of = |value: Value<'_>| match value {
+        Value::Int(number) => Some(number as f64),
+        Value::Float(number) => Some(number),
+        _ => None,
+    };
+    array(path, "numbers", of)
+}
+
+fn is_array(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"))
+}
+
+fn array<T>(path: &Path, what: &str, of: impl Fn(Value<'_>) -> Option<T>) -> Result<Vec<T>, DataError> {
+    let array = NpyArrays::open(&[("numbers".to_owned(), path.to_string_lossy().into_owned())])?;
+    let unfit = || DataError::Format { message: format!("expected {what} on one axis"), path: path.to_path_buf() };
+    (0..array.rows()).map(|row| of(array.value(row, 0)?).ok_or_else(unfit)).collect()
 }
 
 fn lines<T: std::str::FromStr>(path: &Path, what: &str) -> Result<Vec<T>, DataError> {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::beton::Beton;
 use super::cifar::{CifarRecords, Split, find_dir};
 use super::cifar100::{self, Cifar100Records};
 use super::concatenated::Concatenated;
@@ -56,7 +57,8 @@ pub struct SourceOptions {
     pub format: Option<Format>,
     /// Of a CIFAR set.
     pub split: Split,
-    /// Of tar shards: the fields to read; all by default, which then every sample must have.
+    /// Of tar shards and `.beton` files: the fields to read. All by default; then every sample of tar shards must have
+    /// them, and arrays of a type that cannot be read are left out.
     pub fields: Option<Vec<String>>,
     /// For what is on a server.
     pub remote: RemoteOptions,
@@ -150,13 +152,19 @@ pub fn open_dataset<T: AsRef<str>>(texts: &[T], options: &SourceOptions) -> Resu
         Format::Cifar100 => {
             one_after_another(&addresses, |path| Ok(Box::new(Cifar100Records::open(Path::new(path), split)?)))?
         }
-        Format::Beton => one_after_another(&addresses, |address| open_beton(open_with(address, &options.remote)?))?,
+        Format::Beton => one_after_another(&addresses, |address| open_beton(address, options))?,
     })
 }
 
-/// The one place that opens a `.beton`: `Ok(Box::new(Beton::over(file)?))`, once that module is here.
-fn open_beton(file: Box<dyn Storage>) -> Result<Box<dyn Dataset>, DataError> {
-    Err(DataError::Format { message: "a .beton cannot be read yet".to_owned(), path: file.path().to_path_buf() })
+fn open_beton(address: &str, options: &SourceOptions) -> Result<Box<dyn Dataset>, DataError> {
+    let file = match is_remote(address) {
+        true => Beton::over(open_with(address, &options.remote)?)?,
+        false => Beton::open(Path::new(address))?,
+    };
+    Ok(Box::new(match &options.fields {
+        Some(wanted) => file.select(&wanted.iter().map(String::as_str).collect::<Vec<_>>())?,
+        None => file,
+    }))
 }
 
 fn same_format(addresses: &[String]) -> Result<Format, DataError> {

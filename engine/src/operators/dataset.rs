@@ -103,12 +103,7 @@ fn select(all: &[DataField], wanted: Option<&[String]>) -> Result<Vec<usize>, Fa
 }
 
 /// Number of classes: as many as have names, or as the user says, or one more than the greatest label.
-fn count_classes(
-    data: &dyn Dataset,
-    field: usize,
-    named: usize,
-    given: Option<usize>,
-) -> Result<usize, Faults> {
+fn count_classes(data: &dyn Dataset, field: usize, named: usize, given: Option<usize>) -> Result<usize, Faults> {
     match (named, given) {
         (0, Some(given)) => Ok(given),
         (0, None) => {

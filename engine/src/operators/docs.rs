@@ -56,7 +56,9 @@ fn describe_params(text: &mut String, params: &[Param], depth: usize) {
 /// The variants of layers, optimisers and so on, each kind once.
 fn describe_nested(text: &mut String, kind: &Kind, shown: &mut Vec<&'static str>) {
     match kind {
-        Kind::List(of) | Kind::Array(of, _) | Kind::OneOrList(of, _) | Kind::Optional(of) => describe_nested(text, of, shown),
+        Kind::List(of) | Kind::Array(of, _) | Kind::OneOrList(of, _) | Kind::Optional(of) => {
+            describe_nested(text, of, shown)
+        }
         Kind::Tagged { tag, what, variants } if !shown.contains(what) => {
             shown.push(what);
             for variant in variants() {

@@ -77,19 +77,21 @@ fn two_million_rows() {
         assert!(beton.value(ROWS / 3, 0).is_ok());
         let first = start.elapsed();
         let after = memory();
-        let reads = 4_000_000;
+        let reads = 1_000_000;
+        // The best of some passes: the first reads the file, others are disturbed.
         let time = |name: &str, stride: u64, field: usize| {
-            let start = Instant::now();
-            let mut row = 1;
-            for _ in 0..reads {
-                row = (row + stride) % ROWS;
-                let value = black_box(&beton).value(row, field).unwrap();
-                if let Value::Image { bytes, .. } = &value {
-                    black_box(bytes.as_ptr());
+            let pass = |_| {
+                let start = Instant::now();
+                let mut row = 1;
+                for _ in 0..reads {
+                    row = (row + stride) % ROWS;
+                    if let Ok(Value::Image { bytes, .. }) = black_box(&beton).value(row, field) {
+                        black_box(bytes.as_ptr());
+                    }
                 }
-                black_box(&value);
-            }
-            println!("  {name}: {:.1} ns", start.elapsed().as_nanos() as f64 / f64::from(reads));
+                start.elapsed().as_nanos() as f64 / f64::from(reads)
+            };
+            println!("  {name}: {:.1} ns", (0..5).map(pass).fold(f64::INFINITY, f64::min));
         };
         println!("{name}: opened in {opened:?}, first value after {first:?} more");
         println!(
