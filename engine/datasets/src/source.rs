@@ -13,7 +13,6 @@ use super::npy::NpyArrays;
 use super::parquet_images::ParquetImages;
 use super::paths::{expand, is_remote};
 use super::remote::{RemoteOptions, open_with};
-use super::storage::Storage;
 use super::tar_shards::TarShards;
 
 /// How samples are kept.

@@ -119,6 +119,21 @@ impl Axis {
         self.len() == 0
     }
 
+    /// The places that pixels come from, from the first to the last; empty if all come from outside.
+    pub fn bounds(&self) -> std::ops::Range<usize> {
+        let sources = self.runs().iter().filter_map(Run::source);
+        sources.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end)).unwrap_or_default()
+    }
+
+    /// The same axis of an image of which the first `start` places were cut off. No pixel may come from them.
+    #[must_use]
+    pub fn without(mut self, start: usize) -> Self {
+        for run in &mut self.runs[..self.count] {
+            *run = Run::new(run.len(), run.from().map(|from| from - start), run.backwards);
+        }
+        self
+    }
+
     /// Adds a piece; whether there was room.
     fn push(&mut self, run: Run) -> bool {
         if run.len == 0 {

@@ -37,10 +37,12 @@ impl Failures {
     pub(super) fn mend(&self, error: RunError, slot: &mut Slot, source: &dyn Source) -> Result<Told, RunError> {
         let Some(row) = error.row.filter(|row| *row < slot.samples.len()) else { return Err(error) };
         let sample = slot.samples[row];
-        if self.policy == OnError::Fail {
-            return Err(error);
-        }
         let place = source.place(sample);
+        if self.policy == OnError::Fail {
+            let named = error.message.contains(&place);
+            let message = if named { error.message } else { format!("{}: {place}", error.message) };
+            return Err(RunError { message, ..error });
+        }
         let node = error.node.clone();
         let first_time = {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,7 +58,7 @@ impl Failures {
             }
             new.then(|| {
                 let what = if self.policy == OnError::Skip { "is left out" } else { "is replaced by the next one" };
-                format!("{place} {what}: {error}")
+                format!("{place} {what}: {}", error.message)
             })
         };
         match self.policy {

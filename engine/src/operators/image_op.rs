@@ -45,7 +45,6 @@ impl ImageMap {
     }
 
     /// An operation that makes another image, maybe of another size.
-    #[expect(dead_code, reason = "crops use it soon")]
     pub(super) fn replacing(field: &str, size: ImageSize, after: ImageSize, op: impl ImageOp + 'static) -> Self {
         Self { field: field.to_owned(), size, after, in_place: false, op: Box::new(op) }
     }

@@ -5,8 +5,10 @@
 
 mod cifar10;
 mod convert;
+mod crops;
 mod cutout;
 mod dataset;
+mod decode;
 mod docs;
 mod fault;
 mod files;
@@ -14,9 +16,12 @@ mod image_op;
 pub mod images;
 mod kernel;
 mod normalize;
+mod pictures;
 mod random_horizontal_flip;
 mod random_translate;
 mod registry;
+mod resize;
+mod resized_crops;
 mod shapes;
 mod source;
 mod to_device;
@@ -25,7 +30,9 @@ mod train;
 
 pub use cifar10::Cifar10;
 pub use convert::Convert;
+pub use crops::{CenterCrop, PaddingMode, RandomCrop};
 pub use cutout::Cutout;
+pub use decode::Decode;
 pub use docs::{describe, json_schema};
 pub use fault::FaultForTests;
 pub use files::{Beton, Cifar100, ImageFolder, Npy, Parquet, Webdataset};
@@ -33,10 +40,13 @@ pub(crate) use image_op::pixels_of;
 pub use image_op::{Draw, ImageOp};
 pub use kernel::{DeviceMap, Kernel, Map, OperatorError, Part, Resources, Site, Source, Warn};
 pub use normalize::{FloatType, Normalize};
+pub use pictures::ResizeFilter;
 pub use random_horizontal_flip::RandomHorizontalFlip;
 pub use random_translate::RandomTranslate;
 pub use registry::{AnyOperator, Inputs, Operator, OperatorParams, Port, PortSchemas, Registry, Role};
 pub use registry::{Signature, Write, WriteMode};
+pub use resize::Resize;
+pub use resized_crops::{CenterResizedCrop, RandomResizedCrop};
 pub use shapes::Shapes;
 pub use source::{OnError, Opened, Order, SourceShape};
 pub use to_device::{DeviceChoice, ToDevice};
@@ -53,6 +63,12 @@ pub static OPERATORS: &[&dyn AnyOperator] = &[
     &files::ParquetOperator,
     &files::NpyOperator,
     &shapes::ShapesOperator,
+    &decode::DecodeOperator,
+    &resize::ResizeOperator,
+    &crops::CenterCropOperator,
+    &resized_crops::CenterResizedCropOperator,
+    &crops::RandomCropOperator,
+    &resized_crops::RandomResizedCropOperator,
     &random_horizontal_flip::RandomHorizontalFlipOperator,
     &random_translate::RandomTranslateOperator,
     &cutout::CutoutOperator,

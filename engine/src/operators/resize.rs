@@ -1,0 +1,128 @@
+//! `resize`: images to another size.
+
+use pixels::{Rect, Resize as Resizing};
+
+use super::image_op::Draw;
+use super::kernel::{Kernel, Map, OperatorError, Site};
+use super::pictures::{Choose, Images, ResizeFilter, Resized, images, size_of, sized, with_decoder};
+use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
+use crate::batch::{Field, ImageSize, Rows};
+use crate::params::{Faults, Sides, params};
+
+params! {
+    /// Resizes images.
+    ///
+    /// As torchvision's Resize: to [height, width], or with one number so that the shorter side gets it and the other
+    /// follows. Images of any size stay so in the latter case: put `center_crop` or `random_crop` after it. Encoded
+    /// images are decoded.
+    pub struct Resize {
+        /// [height, width], or the length of the shorter side.
+        size: Sides => 1.0..=65_535.0,
+        /// How a pixel is made of the pixels around its place.
+        filter: ResizeFilter = ResizeFilter::Bilinear,
+        /// Whether the filter is widened by how much the image shrinks, as torchvision and Pillow do it. Without, pixels
+        /// are left out from a factor of two on, as in OpenCV, which is faster.
+        antialias: bool = true,
+        /// Whether a JPEG may be decoded at a half, a quarter or an eighth of its size where it is at least twice as
+        /// large as needed: faster, with slightly other pixels.
+        dct_scaling: bool = false,
+        /// Channels afterwards: 3 for colour, 1 for grey. Of pixels: those that they have.
+        channels: Option<usize> = None => 1.0..=4.0,
+        /// Field to work on: an image of any size, or uint8, height × width × channels.
+        field: String = "image".to_owned(),
+    }
+}
+
+impl OperatorParams for Resize {
+    fn operator_name(&self) -> &'static str {
+        ResizeOperator::NAME
+    }
+}
+
+/// See [`Resize`].
+pub struct ResizeOperator;
+
+impl Resize {
+    fn how(&self) -> Resizing {
+        Resizing { filter: self.filter.into(), antialias: self.antialias, dct_scaling: self.dct_scaling }
+    }
+
+    /// The size afterwards, of an image of this size.
+    fn target(&self, size: ImageSize) -> ImageSize {
+        let [height, width] = match self.size {
+            Sides::Both(sides) => sides,
+            // The longer side is cut to a whole number, as torchvision does it.
+            Sides::One(side) if size.height <= size.width => [side, (side * size.width / size.height.max(1)).max(1)],
+            Sides::One(side) => [(side * size.height / size.width.max(1)).max(1), side],
+        };
+        ImageSize { height, width, ..size }
+    }
+}
+
+impl Operator for ResizeOperator {
+    type Params = Resize;
+    const NAME: &'static str = "resize";
+    const ROLE: Role = Role::Map;
+
+    fn signature(&self, params: &Resize, inputs: &PortSchemas) -> Result<Signature, Faults> {
+        let (_, images, channels) = images(inputs, &params.field, params.channels)?;
+        let name = &params.field;
+        Ok(match (images, params.size) {
+            (Images::Of(size), _) => sized(name, params.target(size), false),
+            (Images::Any, Sides::Both([height, width])) => sized(name, ImageSize { height, width, channels }, false),
+            (Images::Any, Sides::One(_)) => Signature {
+                reads: vec![name.clone()],
+                writes: vec![Write { field: Field::picture(name), mode: WriteMode::Replace }],
+                ..Signature::default()
+            },
+        })
+    }
+
+    fn kernel(&self, params: &Resize, site: &Site<'_>) -> Result<Kernel, OperatorError> {
+        let field = site.input.field(&params.field).expect("the signature found it");
+        let images = Images::of(field).expect("the signature found images");
+        let channels = params.channels.unwrap_or(3);
+        let to = match (images, params.size) {
+            (Images::Of(size), _) => params.target(size),
+            (Images::Any, Sides::Both([height, width])) => ImageSize { height, width, channels },
+            (Images::Any, Sides::One(_)) => {
+                return Ok(Kernel::Map(Box::new(Shrunk { params: params.clone(), channels })));
+            }
+        };
+        let (field, resize) = (params.field.clone(), params.how());
+        Ok(Kernel::Map(Box::new(Resized { field, images, to, resize, choose: Whole })))
+    }
+}
+
+/// All of an image.
+struct Whole;
+
+impl Choose for Whole {
+    fn choose(&self, size: ImageSize, _: &mut Draw) -> Rect {
+        Rect::whole(size)
+    }
+}
+
+/// To a length of the shorter side.
+struct Shrunk {
+    params: Resize,
+    channels: usize,
+}
+
+impl Map for Shrunk {
+    fn apply(&self, rows: &mut Rows<'_>) -> Result<(), OperatorError> {
+        let items = rows.items(&self.params.field);
+        with_decoder(|decoder| {
+            for (row, (item, out)) in items.iter().zip(rows.items_mut(&self.params.field)).enumerate() {
+                let failed = |e: pixels::PixelError| OperatorError::at_row(row, e.0);
+                let size = ImageSize { channels: self.channels, ..size_of(item).map_err(failed)? };
+                let to = self.params.target(size);
+                out.bytes.resize(to.bytes(), 0);
+                out.size = Some(to);
+                let (region, how) = (Rect::whole(size), self.params.how());
+                decoder.region(item.picture(), region, how, false, to, &mut out.bytes).map_err(failed)?;
+            }
+            Ok(())
+        })
+    }
+}
