@@ -22,8 +22,10 @@ fn weights(from: usize, to: usize, i: usize, filter: Filter, antialias: bool, gr
     let triangle = |x: f64| (1.0 - x.abs()).max(0.0);
     match filter {
         Filter::Area if grows => {
-            let first = (i as f64 * scale).floor();
-            let part = (i as f64 + 1.0) - (first + 1.0) / scale;
+            // Where it is a whole number, it depends on how it is computed: as OpenCV does.
+            let inverse = to as f64 / from as f64;
+            let first = (i as f64 * (1.0 / inverse)).floor();
+            let part = f64::from(((i as f64 + 1.0) - (first + 1.0) * inverse) as f32);
             let part = if part <= 0.0 { 0.0 } else { part - part.floor() };
             out[first as usize] += 1.0 - part;
             out[(first as usize + 1).min(from - 1)] += part;
@@ -88,7 +90,7 @@ fn filters() -> impl Strategy<Value = (Filter, bool)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn is_what_its_definition_says(
