@@ -98,7 +98,11 @@ fn format(bytes: &[u8]) -> Result<Format, PixelError> {
     if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
         return Ok(Format::WebP);
     }
-    Err(PixelError::new(if bytes.is_empty() { "the image is empty" } else { "the image is neither JPEG, PNG nor WebP" }))
+    Err(PixelError::new(if bytes.is_empty() {
+        "the image is empty"
+    } else {
+        "the image is neither JPEG, PNG nor WebP"
+    }))
 }
 
 /// Whether an image is small enough to be one.
@@ -172,12 +176,7 @@ impl Decoder {
     /// # Errors
     ///
     /// If the image is damaged, even at its end, or too large; or for `channels` other than 1 and 3.
-    pub fn full(
-        &mut self,
-        picture: Picture<'_>,
-        channels: usize,
-        out: &mut Vec<u8>,
-    ) -> Result<ImageSize, PixelError> {
+    pub fn full(&mut self, picture: Picture<'_>, channels: usize, out: &mut Vec<u8>) -> Result<ImageSize, PixelError> {
         out.clear();
         let Self { jpeg, foreign, row, .. } = self;
         let (open, size) = open(jpeg, foreign, picture, None, channels, true)?;

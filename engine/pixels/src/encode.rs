@@ -25,12 +25,7 @@ impl Default for JpegOptions {
 /// # Errors
 ///
 /// If the size does not fit the pixels or a JPEG, or for a quality out of range.
-pub fn encode_jpeg(
-    pixels: &[u8],
-    size: ImageSize,
-    options: JpegOptions,
-    out: &mut Vec<u8>,
-) -> Result<(), PixelError> {
+pub fn encode_jpeg(pixels: &[u8], size: ImageSize, options: JpegOptions, out: &mut Vec<u8>) -> Result<(), PixelError> {
     if pixels.len() != size.bytes() {
         return Err(PixelError::new(format!("an image of {size} has {} bytes, not {}", size.bytes(), pixels.len())));
     }

@@ -29,11 +29,46 @@ fn png_of_all_kinds() {
     let gray = [0, 255, 20, 30, 40, 50];
     let cases: [(Vec<u8>, _, _, usize, u8, Vec<u8>); 6] = [
         (gray.to_vec(), Grayscale, Eight, 1, 8, gray.iter().flat_map(|&v| [v; 3]).collect()),
-        (gray.iter().flat_map(|&v| [v, 77]).collect(), GrayscaleAlpha, Eight, 2, 8, gray.iter().flat_map(|&v| [v; 3]).collect()),
-        (gray.iter().flat_map(|&v| [v, 200]).collect(), Grayscale, Sixteen, 1, 16, gray.iter().flat_map(|&v| [v; 3]).collect()),
-        (gray.iter().flat_map(|&v| [v, 9, v]).collect(), Rgb, Eight, 3, 8, gray.iter().flat_map(|&v| [v, 9, v]).collect()),
-        (gray.iter().flat_map(|&v| [v, 9, v, 0]).collect(), Rgba, Eight, 4, 8, gray.iter().flat_map(|&v| [v, 9, v]).collect()),
-        (vec![0b0001_1000, 0b1101_0000], Indexed, Two, 4, 8, vec![1, 2, 3, 40, 50, 60, 250, 251, 252, 9, 9, 9, 40, 50, 60, 40, 50, 60]),
+        (
+            gray.iter().flat_map(|&v| [v, 77]).collect(),
+            GrayscaleAlpha,
+            Eight,
+            2,
+            8,
+            gray.iter().flat_map(|&v| [v; 3]).collect(),
+        ),
+        (
+            gray.iter().flat_map(|&v| [v, 200]).collect(),
+            Grayscale,
+            Sixteen,
+            1,
+            16,
+            gray.iter().flat_map(|&v| [v; 3]).collect(),
+        ),
+        (
+            gray.iter().flat_map(|&v| [v, 9, v]).collect(),
+            Rgb,
+            Eight,
+            3,
+            8,
+            gray.iter().flat_map(|&v| [v, 9, v]).collect(),
+        ),
+        (
+            gray.iter().flat_map(|&v| [v, 9, v, 0]).collect(),
+            Rgba,
+            Eight,
+            4,
+            8,
+            gray.iter().flat_map(|&v| [v, 9, v]).collect(),
+        ),
+        (
+            vec![0b0001_1000, 0b1101_0000],
+            Indexed,
+            Two,
+            4,
+            8,
+            vec![1, 2, 3, 40, 50, 60, 250, 251, 252, 9, 9, 9, 40, 50, 60, 40, 50, 60],
+        ),
     ];
     for (data, colour, depth, channels, bits, expected) in cases {
         let file = png(&data, (2, 3), colour, depth);

@@ -7,7 +7,7 @@ use pixels::{Decoder, Filter, ImageSize, Picture, Rect, Resize, probe};
 use proptest::prelude::*;
 use reference::{SAMPLINGS, decode, file};
 
-const PLAIN: Resize = Resize { filter: Filter::Bilinear, antialias: false, dct_scaling: false };
+const PLAIN: Resize = Resize { filter: Filter::Bilinear, antialias: false };
 
 fn encoded(bytes: &[u8]) -> Picture<'_> {
     Picture { bytes, size: None }
@@ -121,7 +121,10 @@ fn says_what_is_wrong() {
     assert_eq!(error(&good[..30]), "the JPEG is cut off in its header");
     assert_eq!(error(b""), "the image is empty");
     assert_eq!(error(b"GIF89a"), "the image is neither JPEG, PNG nor WebP");
-    assert_eq!(error(&with(frame + 6, 24)).split(" (").next(), Some("the JPEG has 6 restart intervals, and its header says 4"));
+    assert_eq!(
+        error(&with(frame + 6, 24)).split(" (").next(),
+        Some("the JPEG has 6 restart intervals, and its header says 4")
+    );
     // A size that its data cannot be takes no memory.
     let mut huge = with(frame + 5, 0x1f);
     (huge[frame + 7], huge[frame + 8]) = (0x1f, 0xff);

@@ -118,7 +118,11 @@ impl Table {
         for length in LOOK as usize + 1..=16 {
             if next < self.limit[length] {
                 let place = (next >> (16 - length)) as i32 + self.shift[length];
-                return usize::try_from(place).ok().and_then(|i| self.symbols.get(i)).copied().unwrap_or(u64::from(WRONG) << 24);
+                return usize::try_from(place)
+                    .ok()
+                    .and_then(|i| self.symbols.get(i))
+                    .copied()
+                    .unwrap_or(u64::from(WRONG) << 24);
             }
         }
         u64::from(WRONG) << 24

@@ -107,7 +107,7 @@ impl Jpeg {
             let columns = wanted(wish.region.left, wish.region.width, header.width, across);
             let rows = wanted(wish.region.top, wish.region.height, header.height, down);
             let (columns, rows) = if i < used { (columns, rows) } else { (0..0, 0..0) };
-            self.parts[i].prepare(&component, quant, 8, columns, rows);
+            self.parts[i].prepare(&component, quant, columns, rows);
             self.parts[i].dc = self.table(Kind::Dc, header.dc[component.dc])?;
             self.parts[i].ac = self.table(Kind::Ac, header.ac[component.ac])?;
         }
@@ -198,7 +198,7 @@ fn upsample(rows: Rows, part: &Part, picture: &Decoded, top: usize, sums: &mut V
     match [across, down] {
         [1, 1] => {}
         [1, _] => {
-            let rounding = if top % 2 == 0 { 1 } else { 2 };
+            let rounding = if top.is_multiple_of(2) { 1 } else { 2 };
             rows.between(samples(part, near, left, count), samples(part, far, left, count), rounding, out);
         }
         // libjpeg does not interpolate what is so narrow.

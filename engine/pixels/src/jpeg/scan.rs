@@ -28,45 +28,25 @@ pub(crate) struct Part {
     pub plane: Vec<u8>,
     /// Samples from a row to the next.
     pub stride: usize,
-    /// Samples of a block's side: 8, or fewer when scaled.
-    pub side: usize,
 }
 
 impl Default for Part {
     fn default() -> Self {
-        Self {
-            h: 1,
-            v: 1,
-            dc: 0,
-            ac: 0,
-            columns: 0..0,
-            rows: 0..0,
-            steps: [0; 64],
-            plane: Vec::new(),
-            stride: 0,
-            side: 8,
-        }
+        Self { h: 1, v: 1, dc: 0, ac: 0, columns: 0..0, rows: 0..0, steps: [0; 64], plane: Vec::new(), stride: 0 }
     }
 }
 
 impl Part {
     /// Makes ready for a component of which `columns` and `rows` of blocks are wanted.
-    pub fn prepare(
-        &mut self,
-        component: &Component,
-        quant: &[u16; 64],
-        side: usize,
-        columns: Range<usize>,
-        rows: Range<usize>,
-    ) {
-        (self.h, self.v, self.side) = (component.h, component.v, side);
+    pub fn prepare(&mut self, component: &Component, quant: &[u16; 64], columns: Range<usize>, rows: Range<usize>) {
+        (self.h, self.v) = (component.h, component.v);
         for (&value, place) in quant.iter().zip(ZIGZAG) {
             // Steps above 15 bits are beyond any file of 8 bits a sample; they wrap the same way everywhere.
             self.steps[usize::from(place)] = value as i16;
         }
         // A little behind each row, for instructions that read or write more than is needed.
-        self.stride = (columns.len() * side + 32).next_multiple_of(32);
-        let bytes = self.stride * rows.len() * side;
+        self.stride = (columns.len() * 8 + 32).next_multiple_of(32);
+        let bytes = self.stride * rows.len() * 8;
         // Old samples need no clearing: each wanted block is written, or decoding fails.
         if self.plane.len() < bytes {
             self.plane.resize(bytes, 0);
@@ -219,11 +199,14 @@ pub(crate) fn decode(
 fn wanted(scan: &Scan, parts: &[Part], mcus: &Range<usize>) -> bool {
     let (top, bottom) = (mcus.start / scan.across, (mcus.end - 1) / scan.across);
     // Several rows: all columns; one row: these.
-    let columns = if top == bottom { mcus.start % scan.across..(mcus.end - 1) % scan.across + 1 } else { 0..scan.across };
+    let columns =
+        if top == bottom { mcus.start % scan.across..(mcus.end - 1) % scan.across + 1 } else { 0..scan.across };
     parts.iter().any(|part| {
         let (rows, cells) = (top * part.v..(bottom + 1) * part.v, columns.start * part.h..columns.end * part.h);
-        rows.start < part.rows.end && part.rows.start < rows.end
-            && cells.start < part.columns.end && part.columns.start < cells.end
+        rows.start < part.rows.end
+            && part.rows.start < rows.end
+            && cells.start < part.columns.end
+            && part.columns.start < cells.end
     })
 }
 
@@ -274,7 +257,7 @@ fn decode_interval(
             }
             let part = &mut parts[unit.part];
             let (x, y) = (column * part.h + unit.x - part.columns.start, row * part.v + unit.y - part.rows.start);
-            let out = &mut part.plane[y * part.side * part.stride + x * part.side..];
+            let out = &mut part.plane[y * 8 * part.stride + x * 8..];
             if *kind == 1 {
                 transform.flat(block[0].wrapping_mul(part.steps[0]), out, part.stride);
             } else {

@@ -15,12 +15,8 @@ const KEPT: u32 = 2;
 /// The even half's rotation: coefficients 2 and 6 for the outer and inner sums.
 pub(crate) const EVEN: [[i16; 2]; 2] = [[10703, 4433], [4433, -10704]];
 /// The odd half: coefficients 1, 3, 5, 7 for each of four differences.
-pub(crate) const ODD: [[i16; 4]; 4] = [
-    [11363, 9633, 6437, 2260],
-    [9633, -2259, -11362, -6436],
-    [6437, -11362, 2261, 9633],
-    [2260, -6436, 9633, -11363],
-];
+pub(crate) const ODD: [[i16; 4]; 4] =
+    [[11363, 9633, 6437, 2260], [9633, -2259, -11362, -6436], [6437, -11362, 2261, 9633], [2260, -6436, 9633, -11363]];
 
 /// A way to do it.
 #[derive(Clone, Copy, Debug)]

@@ -119,7 +119,8 @@ mod x86 {
                 let y = _mm256_loadu_si256(y.add(at).cast());
                 (y, _mm256_loadu_si256(cb.add(at).cast()), _mm256_loadu_si256(cr.add(at).cast()))
             };
-            let low = sixteen(_mm256_unpacklo_epi8(y, zero), _mm256_unpacklo_epi8(cb, zero), _mm256_unpacklo_epi8(cr, zero));
+            let low =
+                sixteen(_mm256_unpacklo_epi8(y, zero), _mm256_unpacklo_epi8(cb, zero), _mm256_unpacklo_epi8(cr, zero));
             let high =
                 sixteen(_mm256_unpackhi_epi8(y, zero), _mm256_unpackhi_epi8(cb, zero), _mm256_unpackhi_epi8(cr, zero));
             let colours = [

@@ -288,13 +288,7 @@ mod x86 {
     /// From each pixel of `first` on, as many as it has weights can be read, and four bytes more; each output pixel has
     /// room for four values.
     #[target_feature(enable = "avx2")]
-    pub(super) unsafe fn cells_across(
-        row: &[u8],
-        first: &[usize],
-        weights: &[f32],
-        channels: usize,
-        out: &mut [f32],
-    ) {
+    pub(super) unsafe fn cells_across(row: &[u8], first: &[usize], weights: &[f32], channels: usize, out: &mut [f32]) {
         let count = weights.len() / first.len();
         let (row, weights, out) = (row.as_ptr(), weights.as_ptr(), out.as_mut_ptr());
         let mut i = 0;

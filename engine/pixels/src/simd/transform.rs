@@ -80,8 +80,9 @@ mod x86 {
         const ONE: i16 = 1 << 13;
         // Columns.
         // SAFETY: all rows are below 8.
-        let [c04, c26, c13, c57] =
-            unsafe { [rows(block, steps, 0, 4), rows(block, steps, 2, 6), rows(block, steps, 1, 3), rows(block, steps, 5, 7)] };
+        let [c04, c26, c13, c57] = unsafe {
+            [rows(block, steps, 0, 4), rows(block, steps, 2, 6), rows(block, steps, 1, 3), rows(block, steps, 5, 7)]
+        };
         let sum = _mm256_madd_epi16(c04, _mm256_set1_epi32(pair(ONE, ONE)));
         let difference = _mm256_madd_epi16(c04, _mm256_set1_epi32(pair(ONE, -ONE)));
         let outer = _mm256_madd_epi16(c26, _mm256_set1_epi32(pair(EVEN[0][0], EVEN[0][1])));

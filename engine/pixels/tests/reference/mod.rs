@@ -37,7 +37,9 @@ pub fn file(
     encoder.set_sampling_factor(sampling);
     encoder.set_restart_interval(restart);
     let colours = if channels == 1 { ColorType::Luma } else { ColorType::Rgb };
-    encoder.encode(&picture(height, width, channels, seed), width as u16, height as u16, colours).unwrap();
+    encoder
+        .encode(&picture(height, width, channels, seed), width as u16, height as u16, colours)
+        .expect("a valid size");
     out
 }
 
@@ -157,7 +159,10 @@ pub fn decode(file: &[u8]) -> (usize, usize, usize, Vec<u8>) {
                 }
             }
             0xc0 | 0xc1 => {
-                size = (usize::from(u16::from_be_bytes([body[1], body[2]])), usize::from(u16::from_be_bytes([body[3], body[4]])));
+                size = (
+                    usize::from(u16::from_be_bytes([body[1], body[2]])),
+                    usize::from(u16::from_be_bytes([body[3], body[4]])),
+                );
                 for c in body[6..].chunks_exact(3) {
                     let (h, v) = (usize::from(c[1] >> 4), usize::from(c[1] & 15));
                     planes.push(Plane { h, v, quant: usize::from(c[2]), dc: 0, ac: 0, width: 0, samples: Vec::new() });
@@ -211,10 +216,13 @@ pub fn decode(file: &[u8]) -> (usize, usize, usize, Vec<u8>) {
                     let column = one_line(std::array::from_fn(|y| values[8 * y + x]), 11);
                     (0..8).for_each(|y| values[8 * y + x] = column[y]);
                 }
-                let (left, top) = ((mcu % across * plane.h + block % plane.h) * 8, (mcu / across * plane.v + block / plane.h) * 8);
+                let (left, top) =
+                    ((mcu % across * plane.h + block % plane.h) * 8, (mcu / across * plane.v + block / plane.h) * 8);
                 for y in 0..8 {
                     let row = one_line(std::array::from_fn(|x| values[8 * y + x]), 18);
-                    (0..8).for_each(|x| plane.samples[(top + y) * plane.width + left + x] = (row[x] + 128).clamp(0, 255) as u8);
+                    (0..8).for_each(|x| {
+                        plane.samples[(top + y) * plane.width + left + x] = (row[x] + 128).clamp(0, 255) as u8
+                    });
                 }
             }
         }
@@ -243,7 +251,7 @@ pub fn decode(file: &[u8]) -> (usize, usize, usize, Vec<u8>) {
 fn upsampled(plane: &Plane, (h, v): (usize, usize), (height, width): (usize, usize), y: usize, x: usize) -> i64 {
     let (down, across) = (height.div_ceil(v), width.div_ceil(h));
     let at = |y: usize, x: usize| i64::from(plane.samples[y.min(down - 1) * plane.width + x.min(across - 1)]);
-    let other = |place: usize| if place % 2 == 0 { (place / 2).saturating_sub(1) } else { place / 2 + 1 };
+    let other = |place: usize| if place.is_multiple_of(2) { (place / 2).saturating_sub(1) } else { place / 2 + 1 };
     let odd = |place: usize| (place % 2) as i64;
     match (h, v) {
         (1, 1) => at(y, x),
