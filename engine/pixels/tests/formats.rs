@@ -19,7 +19,7 @@ fn png(data: &[u8], (height, width): (u32, u32), colour: png::ColorType, depth: 
         encoder.set_palette(vec![1, 2, 3, 40, 50, 60, 250, 251, 252, 9, 9, 9]);
         encoder.set_trns(vec![255, 0]);
     }
-    encoder.write_header().unwrap().write_image_data(data).unwrap();
+    encoder.write_header().expect("a valid header").write_image_data(data).expect("as much data");
     out
 }
 

@@ -115,7 +115,7 @@ impl Jpeg {
         // Without the marker at the end, only decoding tells whether something is missing.
         let all = wish.verify || !self.data.complete;
         scan.until = if all { scan.down } else { last };
-        simd::decode(self.level, &scan, &self.data, &self.tables, &mut self.parts[..header.count], wish.verify)
+        simd::decode(self.level, &scan, &self.data, &self.tables, &mut self.parts[..header.count], all)
             .map_err(|fault| fault.error(&scan))?;
         let size = ImageSize { height: header.height, width: header.width, channels: used };
         self.picture = Some(Decoded { size, region: wish.region, colour: header.colour, smaller });

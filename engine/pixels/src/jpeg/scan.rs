@@ -100,9 +100,9 @@ impl Scan {
     /// Whether `data` can be a picture of this size at all: each block has at least two bits.
     pub fn plausible(&self, data: &ScanData) -> Result<(), PixelError> {
         let mcus = self.across * self.down;
-        if data.complete && mcus * self.count > data.len() * 4 {
+        if mcus * self.count > data.len() * 4 {
             return Err(PixelError::new(format!(
-                "the JPEG is damaged: {} bytes of data cannot be {mcus} blocks of its size",
+                "the JPEG is damaged or cut off: {} bytes of data cannot be {mcus} blocks of its size",
                 data.len()
             )));
         }
