@@ -2,7 +2,8 @@
 //!
 //! FOLDER holds JPEGs, in folders or not; they are read ahead. Printed are milliseconds of processor time for an image,
 //! the best of several passes in turn, and how they compare with the limits of this decoder: entropy decoding, which no
-//! part can do without, and memory (a copy of the decoded pixels).
+//! part can do without (but of files with restart markers, of which it leaves out most here), and memory (a copy of the
+//! decoded pixels).
 
 use pixels::{Decoder, Filter, ImageSize, Picture, Rect, Resize, probe};
 use std::path::{Path, PathBuf};
