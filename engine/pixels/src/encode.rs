@@ -3,22 +3,20 @@
 use crate::{ImageSize, PixelError};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
-/// How to write a JPEG: sequential, 8 bits, chroma of half the width and height.
+/// How to write a JPEG: sequential, one scan, 8 bits, the standard Huffman tables, chroma of half the width and height.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct JpegOptions {
     /// From 1 to 100, as libjpeg's.
     pub quality: u8,
-    /// Whether Huffman tables are made for each image: a few percent smaller, written more slowly.
-    pub optimize: bool,
     /// 16 × 16 blocks of pixels (8 × 8 in gray) between two restart markers; 0 for none. With markers, decoding a
     /// region leaves out what is beside it. A marker takes about five bytes.
     pub restart: u16,
 }
 
 impl Default for JpegOptions {
-    /// Quality 90, standard tables, no restart markers.
+    /// Quality 90, no restart markers.
     fn default() -> Self {
-        Self { quality: 90, optimize: false, restart: 0 }
+        Self { quality: 90, restart: 0 }
     }
 }
 
@@ -45,7 +43,6 @@ pub fn encode_jpeg(pixels: &[u8], size: ImageSize, options: JpegOptions, out: &m
     };
     let mut encoder = Encoder::new(out, options.quality);
     encoder.set_sampling_factor(SamplingFactor::F_2_2);
-    encoder.set_optimized_huffman_tables(options.optimize);
     encoder.set_restart_interval(options.restart);
     encoder
         .encode(pixels, width, height, colours)

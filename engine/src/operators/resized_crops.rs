@@ -27,9 +27,6 @@ params! {
         /// Whether the filter is widened by how much the part shrinks, as torchvision does it. Without, pixels are left
         /// out from a factor of two on, as in OpenCV, which is faster.
         antialias: bool = true,
-        /// Whether a JPEG may be decoded at a half, a quarter or an eighth of its size where the part is at least twice
-        /// as large as needed: faster, with slightly other pixels.
-        dct_scaling: bool = false,
         /// Channels afterwards: 3 for colour, 1 for grey. Of pixels: those that they have.
         channels: Option<usize> = None => 1.0..=4.0,
         /// Field to work on: an image of any size, or uint8, height × width × channels.
@@ -51,9 +48,6 @@ params! {
         /// Whether the filter is widened by how much the part shrinks, as torchvision does it. Without, pixels are left
         /// out from a factor of two on, as in OpenCV, which is faster.
         antialias: bool = true,
-        /// Whether a JPEG may be decoded at a half, a quarter or an eighth of its size where the part is at least twice
-        /// as large as needed: faster, with slightly other pixels.
-        dct_scaling: bool = false,
         /// Channels afterwards: 3 for colour, 1 for grey. Of pixels: those that they have.
         channels: Option<usize> = None => 1.0..=4.0,
         /// Field to work on: an image of any size, or uint8, height × width × channels.
@@ -98,11 +92,7 @@ macro_rules! resized_crop {
                     field: params.field.clone(),
                     images,
                     to: ImageSize { height, width, channels },
-                    resize: Resize {
-                        filter: params.filter.into(),
-                        antialias: params.antialias,
-                        dct_scaling: params.dct_scaling,
-                    },
+                    resize: Resize { filter: params.filter.into(), antialias: params.antialias },
                     choose: params.clone(),
                 })))
             }

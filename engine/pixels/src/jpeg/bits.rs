@@ -119,7 +119,7 @@ impl<'a> Bits<'a> {
     /// Goes on where a window is.
     #[inline(always)]
     pub fn resume(&mut self, window: &Window<'_>) {
-        self.at += window.at - BEFORE;
+        self.at = self.at + window.at - BEFORE;
         (self.buffer, self.have) = (window.buffer, window.have);
     }
 

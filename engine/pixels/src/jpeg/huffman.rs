@@ -7,12 +7,13 @@ use crate::PixelError;
 /// Codes of up to so many bits are found with one look.
 const LOOK: u32 = 11;
 
-/// Added to the position in the block by an end of block, so that it differs from any run.
-pub(crate) const END: usize = 80;
+/// Added to the position in the block by an end of block: more than a run from the block's last place leads to, so that
+/// where a block ended tells how.
+pub(crate) const END: usize = 79;
+/// Added by a code longer than `LOOK` bits: above what an end leads to, even the next block's behind a full one.
+const LONG: usize = END + 64;
 /// Added by what is no code.
-const WRONG: u32 = 160;
-/// Added by a code longer than `LOOK` bits; less than that, and more than `END` and a block, by none.
-const LONG: usize = 192;
+const WRONG: usize = LONG + 63;
 
 /// A Huffman table, made for speed.
 ///
@@ -122,10 +123,10 @@ impl Table {
                     .ok()
                     .and_then(|i| self.symbols.get(i))
                     .copied()
-                    .unwrap_or(u64::from(WRONG) << 24);
+                    .unwrap_or((WRONG as u64) << 24);
             }
         }
-        u64::from(WRONG) << 24
+        (WRONG as u64) << 24
     }
 }
 
@@ -137,7 +138,7 @@ fn entry(kind: Kind, symbol: u8, length: u32) -> u64 {
         (Kind::Dc, 0, 0..=11) => 0,
         (Kind::Ac, _, 1..=10) | (Kind::Ac, 15, 0) => run + 1,
         (Kind::Ac, 0, 0) => END as u32,
-        _ => WRONG,
+        _ => WRONG as u32,
     };
     u64::from((length + size) | length << 8 | (63 - size) << 16 | moves << 24)
 }
@@ -166,7 +167,9 @@ fn difference(bits: &mut Window<'_>, table: &Table) -> Option<i32> {
     bits.refill();
     let mut entry = table.look(bits.buffer);
     if moves(entry) != 0 {
-        entry = table.search(bits.buffer);
+        if moves(entry) == LONG {
+            entry = table.search(bits.buffer);
+        }
         if moves(entry) != 0 {
             return None;
         }
@@ -240,6 +243,9 @@ pub(crate) fn read<const VALUES: bool>(
             bits.resume(&window);
             block[0] = *level as i16;
             return (at == 63 || (END..END + 63).contains(&at)).then_some(at);
+        }
+        if at >= WRONG {
+            return None;
         }
         at -= LONG;
         window.refill();

@@ -107,7 +107,7 @@ impl Jpeg {
             let columns = wanted(wish.region.left, wish.region.width, header.width, across);
             let rows = wanted(wish.region.top, wish.region.height, header.height, down);
             let (columns, rows) = if i < used { (columns, rows) } else { (0..0, 0..0) };
-            self.parts[i].prepare(&component, quant, 8, columns, rows);
+            self.parts[i].prepare(&component, quant, columns, rows);
             self.parts[i].dc = self.table(Kind::Dc, header.dc[component.dc])?;
             self.parts[i].ac = self.table(Kind::Ac, header.ac[component.ac])?;
         }
@@ -115,7 +115,7 @@ impl Jpeg {
         // Without the marker at the end, only decoding tells whether something is missing.
         let all = wish.verify || !self.data.complete;
         scan.until = if all { scan.down } else { last };
-        simd::decode(self.level, &scan, &self.data, &self.tables, &mut self.parts[..header.count], wish.verify)
+        simd::decode(self.level, &scan, &self.data, &self.tables, &mut self.parts[..header.count], all)
             .map_err(|fault| fault.error(&scan))?;
         let size = ImageSize { height: header.height, width: header.width, channels: used };
         self.picture = Some(Decoded { size, region: wish.region, colour: header.colour, smaller });
@@ -198,7 +198,7 @@ fn upsample(rows: Rows, part: &Part, picture: &Decoded, top: usize, sums: &mut V
     match [across, down] {
         [1, 1] => {}
         [1, _] => {
-            let rounding = if top % 2 == 0 { 1 } else { 2 };
+            let rounding = if top.is_multiple_of(2) { 1 } else { 2 };
             rows.between(samples(part, near, left, count), samples(part, far, left, count), rounding, out);
         }
         // libjpeg does not interpolate what is so narrow.

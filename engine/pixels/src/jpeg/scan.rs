@@ -28,45 +28,25 @@ pub(crate) struct Part {
     pub plane: Vec<u8>,
     /// Samples from a row to the next.
     pub stride: usize,
-    /// Samples of a block's side: 8, or fewer when scaled.
-    pub side: usize,
 }
 
 impl Default for Part {
     fn default() -> Self {
-        Self {
-            h: 1,
-            v: 1,
-            dc: 0,
-            ac: 0,
-            columns: 0..0,
-            rows: 0..0,
-            steps: [0; 64],
-            plane: Vec::new(),
-            stride: 0,
-            side: 8,
-        }
+        Self { h: 1, v: 1, dc: 0, ac: 0, columns: 0..0, rows: 0..0, steps: [0; 64], plane: Vec::new(), stride: 0 }
     }
 }
 
 impl Part {
     /// Makes ready for a component of which `columns` and `rows` of blocks are wanted.
-    pub fn prepare(
-        &mut self,
-        component: &Component,
-        quant: &[u16; 64],
-        side: usize,
-        columns: Range<usize>,
-        rows: Range<usize>,
-    ) {
-        (self.h, self.v, self.side) = (component.h, component.v, side);
+    pub fn prepare(&mut self, component: &Component, quant: &[u16; 64], columns: Range<usize>, rows: Range<usize>) {
+        (self.h, self.v) = (component.h, component.v);
         for (&value, place) in quant.iter().zip(ZIGZAG) {
             // Steps above 15 bits are beyond any file of 8 bits a sample; they wrap the same way everywhere.
             self.steps[usize::from(place)] = value as i16;
         }
         // A little behind each row, for instructions that read or write more than is needed.
-        self.stride = (columns.len() * side + 32).next_multiple_of(32);
-        let bytes = self.stride * rows.len() * side;
+        self.stride = (columns.len() * 8 + 32).next_multiple_of(32);
+        let bytes = self.stride * rows.len() * 8;
         // Old samples need no clearing: each wanted block is written, or decoding fails.
         if self.plane.len() < bytes {
             self.plane.resize(bytes, 0);
@@ -120,9 +100,9 @@ impl Scan {
     /// Whether `data` can be a picture of this size at all: each block has at least two bits.
     pub fn plausible(&self, data: &ScanData) -> Result<(), PixelError> {
         let mcus = self.across * self.down;
-        if data.complete && mcus * self.count > data.len() * 4 {
+        if mcus * self.count > data.len() * 4 {
             return Err(PixelError::new(format!(
-                "the JPEG is damaged: {} bytes of data cannot be {mcus} blocks of its size",
+                "the JPEG is damaged or cut off: {} bytes of data cannot be {mcus} blocks of its size",
                 data.len()
             )));
         }
@@ -277,7 +257,7 @@ fn decode_interval(
             }
             let part = &mut parts[unit.part];
             let (x, y) = (column * part.h + unit.x - part.columns.start, row * part.v + unit.y - part.rows.start);
-            let out = &mut part.plane[y * part.side * part.stride + x * part.side..];
+            let out = &mut part.plane[y * 8 * part.stride + x * 8..];
             if *kind == 1 {
                 transform.flat(block[0].wrapping_mul(part.steps[0]), out, part.stride);
             } else {

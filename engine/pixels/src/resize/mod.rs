@@ -34,9 +34,6 @@ pub struct Resize {
     /// Whether the filter is widened by how much the image shrinks. Without, pixels are left out from a factor of two
     /// on, which is faster.
     pub antialias: bool,
-    /// Whether a JPEG may be decoded at a half, quarter or eighth of its size where it is at least twice the target's:
-    /// faster, and not the same pixels.
-    pub dct_scaling: bool,
 }
 
 /// Memory for resizing, used again.
@@ -234,7 +231,7 @@ fn area(
     let length = to.width * to.channels;
     sums.resize(length + BEHIND, 0.0);
     across_sums.resize(length + BEHIND, 0.0);
-    let whole = size.height % to.height == 0 && size.width % to.width == 0;
+    let whole = size.height.is_multiple_of(to.height) && size.width.is_multiple_of(to.width);
     // Whole pixels: their sum is exact, and rounded once.
     down.fill(size.height, to.height, whole, false);
     across.fill(size.width, to.width, whole, mirror);

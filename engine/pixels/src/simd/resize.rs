@@ -18,7 +18,9 @@ impl Passes {
         let length = first.len() * channels;
         let pixels = (row.len() - BEHIND) / channels;
         assert!(out.len() >= length + BEHIND && weights.len() == first.len(), "each output pixel has its place");
-        assert!(first.iter().all(|&first| (first as usize) < pixels), "each tap is within the row");
+        // Without leaving early, which the processor does many at a time.
+        let within = first.iter().fold(true, |all, &first| all & ((first as u32) < pixels as u32));
+        assert!(within && pixels < 1 << 31, "each tap is within the row");
         #[cfg(target_arch = "x86_64")]
         if self.vectors() && matches!(channels, 3 | 4) {
             // SAFETY: the processor has AVX2; lengths and places are as asked for, as checked above.
@@ -55,7 +57,7 @@ impl Passes {
         #[cfg(target_arch = "x86_64")]
         if self.vectors() && matches!(channels, 3 | 4) {
             let pixels = (row.len() - BEHIND) / channels;
-            assert!(first.iter().all(|&first| first < pixels), "each tap is within the row");
+            assert!(first.iter().fold(true, |all, &first| all & (first < pixels)), "each tap is within the row");
             // SAFETY: the processor has AVX2; lengths and places are as asked for, as checked above.
             return unsafe { x86::taps_across(row, first, (weights, count, bits), channels, out) };
         }
@@ -87,7 +89,7 @@ impl Passes {
             let pixels = (row.len() - BEHIND) / channels;
             // What is read behind the row has a weight of zero; no more than one pixel is.
             let most = pixels + 1 - weights.len() / first.len();
-            assert!(first.iter().all(|&first| first <= most), "each tap is within the row");
+            assert!(first.iter().fold(true, |all, &first| all & (first <= most)), "each tap is within the row");
             // SAFETY: the processor has AVX2; lengths and places are as asked for, as checked above.
             return unsafe { x86::cells_across(row, first, weights, channels, out) };
         }
@@ -108,8 +110,11 @@ impl Passes {
     pub fn cells_done(self, sums: &[f32], out: &mut [u8]) {
         #[cfg(target_arch = "x86_64")]
         if self.vectors() {
-            // SAFETY: the processor has AVX2.
-            return unsafe { x86::cells_done(sums, out) };
+            let done = out.len() / 16 * 16;
+            assert!(sums.len() >= done, "each byte has its sum");
+            // SAFETY: the processor has AVX2; `done` sums are there.
+            unsafe { x86::cells_done(sums, &mut out[..done]) };
+            return passes::cells_done(&sums[done..], &mut out[done..]);
         }
         passes::cells_done(sums, out);
     }
@@ -317,8 +322,21 @@ mod x86 {
         passes::cells_down(row, weight, sums);
     }
 
+    /// # Safety
+    ///
+    /// `out` is a multiple of 16 long, and `sums` at least as long.
     #[target_feature(enable = "avx2")]
-    pub(super) fn cells_done(sums: &[f32], out: &mut [u8]) {
-        passes::cells_done(sums, out);
+    pub(super) unsafe fn cells_done(sums: &[f32], out: &mut [u8]) {
+        for at in (0..out.len()).step_by(16) {
+            // SAFETY: sixteen values from `at` on are there. Conversion rounds to even, as no one changes that here.
+            unsafe {
+                let from = sums.as_ptr().add(at);
+                let low = _mm256_cvtps_epi32(_mm256_loadu_ps(from));
+                let high = _mm256_cvtps_epi32(_mm256_loadu_ps(from.add(8)));
+                let words = _mm256_permute4x64_epi64::<0b1101_1000>(_mm256_packs_epi32(low, high));
+                let bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+                _mm_storeu_si128(out.as_mut_ptr().add(at).cast(), bytes);
+            }
+        }
     }
 }
