@@ -137,7 +137,9 @@ fn soft_labels_train_and_are_evaluated() {
             for split in ["train", "test"] {
                 graph["nodes"][split] = json!({ "op": "shapes", "split": "test", "batch_size": 500 });
             }
-            graph["nodes"]["model"]["layers"] = json!([{ "layer": "max_pool2d", "kernel_size": 4 }, { "layer": "flatten" }, { "layer": "linear", "out_features": 10 }]);
+            let pool = json!({ "layer": "max_pool2d", "kernel_size": 4 });
+            let linear = json!({ "layer": "linear", "out_features": 10 });
+            graph["nodes"]["model"]["layers"] = json!([pool, { "layer": "flatten" }, linear]);
             graph["nodes"]["model"]["loss"] = json!({ "type": "cross_entropy", "label_smoothing": 0.1 });
             if let Some(mut mixing) = mixing {
                 mixing["input"] = "flip".into();

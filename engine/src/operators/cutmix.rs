@@ -13,10 +13,10 @@ use crate::random::Rng;
 params! {
     /// Puts a rectangle of another image on each image, and mixes their labels.
     ///
-    /// The other image is the one before it in the batch, and of the first the last. The rectangle's centre is anywhere,
-    /// and its area 1 − λ of the image's but for what the image's edge cuts off; λ is drawn from Beta(alpha, alpha). The
-    /// label becomes soft: float32, for each class its share of the pixels; a label that is soft already is mixed as it
-    /// is. As torchvision's CutMix. (Yun and others, 2019.)
+    /// The other image is the one before it in the batch, and of the first the last. The rectangle's centre is
+    /// anywhere, and its area 1 − λ of the image's but for what the image's edge cuts off; λ is drawn from
+    /// Beta(alpha, alpha). The label becomes soft: float32, for each class its share of the pixels; a label that is
+    /// soft already is mixed as it is. As torchvision's CutMix. (Yun and others, 2019.)
     pub struct Cutmix: Default {
         /// Both parameters of the beta distribution: at 1 every λ is as likely, below it those near 0 and 1 are
         /// likelier, above it those near 1/2.

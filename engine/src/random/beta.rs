@@ -49,8 +49,7 @@ mod tests {
     /// Mean, variance, and the share below a quarter, against the distribution's own.
     #[test]
     fn moments_are_those_of_the_distribution() {
-        // The share below 1/4: of the arcsine law (1/2) 1/3, of the uniform (1) 1/4, and by the polynomials of Beta(2, 2)
-        // and Beta(5, 5).
+        // The share below 1/4: of the arcsine law (1/2) 1/3, of the uniform (1) 1/4, of the others by polynomials.
         let quarters = [(0.5, 1.0 / 3.0), (1.0, 0.25), (2.0, 0.156_25), (5.0, 0.048_927_3)];
         for (alpha, quarter) in quarters {
             let mut numbers = 0.0;

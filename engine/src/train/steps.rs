@@ -122,8 +122,8 @@ impl Session {
     }
 }
 
-/// The cross entropy of rows of logits with their labels, mean over the rows. Labels are classes, or as many shares a row
-/// as there are classes: torch tells them apart by their shape, and smooths either towards the same share of all classes.
+/// The cross entropy of rows of logits with their labels, mean over the rows. Labels are classes, or as many shares a
+/// row as there are classes: torch tells them apart by their shape, and smooths both towards equal shares.
 fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<Tensor, TorchError> {
     let none: Option<&Tensor> = None;
     // -100: torch's label for "not counted", which no label is.
