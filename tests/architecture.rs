@@ -14,7 +14,10 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            found.extend(sources(&path));
+            // Unit tests that are files of their own.
+            if !path.ends_with("src/tests") && !path.ends_with("beton/tests") {
+                found.extend(sources(&path));
+            }
         } else if path.extension().is_some_and(|e| e == "rs") {
             found.push(path);
         }

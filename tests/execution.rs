@@ -1,36 +1,12 @@
 //! The same bits, whoever computes them.
 
-use std::sync::Arc;
-
 use engine::batch::BatchId;
-use engine::execute::{BatchRange, Executor, Inline, Pipeline, StopToken, Threaded};
-use engine::plan::{Plan, PlanOptions};
+use engine::execute::{BatchRange, Inline};
+use engine::plan::PlanOptions;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::harness::{plan, resources, within};
-
-/// A batch's samples and the bytes of its fields.
-type Bytes = (BatchId, Vec<u64>, Vec<(String, Vec<u8>)>);
-
-/// The first batches of each outlet.
-fn batches(plan: &Arc<Plan>, executor: &dyn Executor, range: BatchRange, count: usize) -> Vec<Bytes> {
-    let mut all = Vec::new();
-    for (outlet, _) in plan.outlets() {
-        let pipeline = Arc::new(Pipeline::new(plan, outlet, &resources()).unwrap());
-        let mut stream = executor.start(&pipeline, range);
-        for _ in 0..count {
-            let Some(batch) = stream.next().unwrap() else { break };
-            let columns = batch.fields().map(|f| (f.to_string(), batch.column(&f.name).unwrap().1.to_vec()));
-            all.push((batch.id(), batch.samples().to_vec(), columns.collect()));
-        }
-    }
-    all
-}
-
-fn threaded(workers: usize) -> Threaded {
-    Threaded::new(workers, StopToken::new(), None).unwrap()
-}
+use crate::harness::{Bytes, batches, plan, threaded, within};
 
 /// A node that works on images of bytes, height × width × channels.
 fn augmentation() -> impl Strategy<Value = Value> {
@@ -41,6 +17,21 @@ fn augmentation() -> impl Strategy<Value = Value> {
         (0_u32..=32, any::<u8>()).prop_map(|(size, fill)| json!({ "op": "cutout", "crop_size": size, "fill": [fill] })),
         Just(json!({ "op": "to_device", "device": "cpu" })),
     ]
+}
+
+/// A node that works on all rows of a batch at once, or on some samples.
+fn mixing() -> impl Strategy<Value = Value> {
+    let label = any::<bool>().prop_map(|with| if with { json!("label") } else { Value::Null });
+    let op = prop_oneof![Just("mixup"), Just("cutmix")];
+    let mix = (op, 0.1..3.0, 0.0..=1.0, any::<bool>(), label).prop_map(
+        |(op, alpha, p, same, label)| json!({ "op": op, "alpha": alpha, "p": p, "same_lambda": same, "label": label }),
+    );
+    let samples = prop::collection::vec(0_u64..100, 1..40);
+    let poison = (samples, 0.0..=1.0, 1_usize..16).prop_map(|(samples, alpha, width)| {
+        let pattern = json!({ "top": 3, "left": 16, "height": 5, "width": width, "colour": [9, 200, 77] });
+        json!({ "op": "poison", "samples": samples, "alpha": alpha, "pattern": pattern })
+    });
+    prop_oneof![2 => mix, 1 => poison]
 }
 
 /// What ends a branch: other types and layouts.
@@ -62,40 +53,100 @@ fn graphs() -> impl Strategy<Value = Value> {
     let branch = (prop::collection::vec(augmentation(), 0..4), ending());
     let source = (1_usize..40, any::<bool>(), any::<u64>());
     let branches = prop::collection::vec(branch, 1..4);
-    (source, prop::collection::vec(augmentation(), 0..4), branches, any::<bool>()).prop_map(
-        |((batch_size, random, seed), trunk, branches, join)| {
-            let order = if random { "random" } else { "sequential" };
-            let mut nodes = serde_json::Map::new();
-            nodes.insert("source".into(), json!({ "op": "shapes", "batch_size": batch_size, "order": order }));
-            let mut last = "source".to_owned();
-            let add = |nodes: &mut serde_json::Map<String, Value>, mut node: Value, input: Value| {
-                let name = format!("n{}", nodes.len());
-                node["input"] = input;
-                nodes.insert(name.clone(), node);
-                name
+    let trunk = prop::collection::vec(prop_oneof![2 => augmentation(), 1 => mixing()], 0..5);
+    (source, trunk, branches, any::<bool>()).prop_map(|((batch_size, random, seed), trunk, branches, join)| {
+        let order = if random { "random" } else { "sequential" };
+        let mut nodes = serde_json::Map::new();
+        nodes.insert("source".into(), json!({ "op": "shapes", "batch_size": batch_size, "order": order }));
+        let mut last = "source".to_owned();
+        let add = |nodes: &mut serde_json::Map<String, Value>, mut node: Value, input: Value| {
+            let name = format!("n{}", nodes.len());
+            node["input"] = input;
+            nodes.insert(name.clone(), node);
+            name
+        };
+        for node in trunk {
+            last = add(&mut nodes, node, last.into());
+        }
+        for (maps, ending) in branches {
+            let mut at = last.clone();
+            for node in maps.into_iter().chain(ending) {
+                at = add(&mut nodes, node, at.into());
+            }
+            if join {
+                let labels = json!({ "op": "convert", "field": "label", "dtype": "float32" });
+                let labels = add(&mut nodes, labels, last.clone().into());
+                let both = json!({ "op": "convert", "field": "label", "dtype": "float16" });
+                add(&mut nodes, both, json!([at, labels]));
+            }
+        }
+        json!({ "name": "random", "seed": seed >> 12, "nodes": nodes })
+    })
+}
+
+/// A tree of nodes that copy, rename, drop and change fields; choices are resolved against what is there.
+fn trees_of_fields() -> impl Strategy<Value = Value> {
+    let choice = (0_usize..9, any::<prop::sample::Index>(), any::<prop::sample::Index>(), prop::bool::weighted(0.2));
+    (1_usize..40, prop::collection::vec(choice, 1..14)).prop_map(|(batch_size, choices)| {
+        let mut nodes = serde_json::Map::new();
+        nodes.insert("source".into(), json!({ "op": "shapes", "batch_size": batch_size }));
+        // Each node with the images that leave it.
+        let mut made = vec![("source".to_owned(), vec!["image".to_owned()])];
+        for (number, (what, which, from, forks)) in choices.into_iter().enumerate() {
+            let from = if forks { from.index(made.len()) } else { made.len() - 1 };
+            let (before, mut fields) = made[from].clone();
+            let place = which.index(fields.len());
+            let (field, new) = (fields[place].clone(), format!("view{number}"));
+            let mut node = match what {
+                0 | 1 => {
+                    fields.push(new.clone());
+                    json!({ "op": "copy_field", "from": field, "to": new })
+                }
+                2 => {
+                    fields[place] = new.clone();
+                    json!({ "op": "rename_field", "from": field, "to": new })
+                }
+                3 if fields.len() > 1 => {
+                    fields.remove(place);
+                    json!({ "op": "drop_fields", "fields": [field] })
+                }
+                4 if fields.len() > 2 => {
+                    fields.remove(place);
+                    json!({ "op": "select_fields", "fields": fields })
+                }
+                5 => json!({ "op": "mixup", "field": field, "label": null }),
+                6 => json!({ "op": "random_translate", "padding": 4, "fill": [1, 2, 3], "field": field }),
+                7 => json!({ "op": "random_horizontal_flip", "field": field }),
+                _ => json!({ "op": "cutout", "crop_size": 9, "field": field }),
             };
-            for node in trunk {
-                last = add(&mut nodes, node, last.into());
-            }
-            for (maps, ending) in branches {
-                let mut at = last.clone();
-                for node in maps.into_iter().chain(ending) {
-                    at = add(&mut nodes, node, at.into());
-                }
-                if join {
-                    let labels = json!({ "op": "convert", "field": "label", "dtype": "float32" });
-                    let labels = add(&mut nodes, labels, last.clone().into());
-                    let both = json!({ "op": "convert", "field": "label", "dtype": "float16" });
-                    add(&mut nodes, both, json!([at, labels]));
-                }
-            }
-            json!({ "name": "random", "seed": seed >> 12, "nodes": nodes })
-        },
-    )
+            node["input"] = before.into();
+            let name = format!("n{number}");
+            nodes.insert(name.clone(), node);
+            made.push((name, fields));
+        }
+        json!({ "name": "fields", "nodes": nodes })
+    })
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    #[test]
+    fn fields_that_share_their_memory_change_apart(
+        graph in trees_of_fields(),
+        workers in 1_usize..4,
+        chunk in 1_usize..50,
+    ) {
+        within(60, move || {
+            let range = BatchRange::epochs(0..1);
+            let reference = batches(&plan(&graph, &PlanOptions::default()), &Inline::default(), range, 2);
+            for unfused in [false, true] {
+                let options = PlanOptions { rows_per_chunk: Some(chunk), unfused, ..PlanOptions::default() };
+                let other = batches(&plan(&graph, &options), &threaded(workers), range, 2);
+                assert!(reference == other, "unfused: {unfused}, of {graph:#}");
+            }
+        });
+    }
 
     #[test]
     fn every_executor_gives_the_same_bits(

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
+use engine::batch::BatchId;
 use engine::data::{Archive, Fallback, Where};
+use engine::execute::{BatchRange, Executor, Pipeline, StopToken, Threaded};
 use engine::graph::{Graph, GraphFile};
 use engine::operators::{Registry, Resources};
 use engine::plan::{Machine, Plan, PlanOptions};
@@ -51,4 +53,27 @@ pub fn graph(json: &serde_json::Value) -> Graph {
 /// A plan from JSON.
 pub fn plan(json: &serde_json::Value, options: &PlanOptions) -> Arc<Plan> {
     Arc::new(Plan::new(&graph(json), &MACHINE, options).unwrap_or_else(|e| panic!("{e}")))
+}
+
+/// A batch's samples and the bytes of its fields.
+pub type Bytes = (BatchId, Vec<u64>, Vec<(String, Vec<u8>)>);
+
+/// The first batches of each outlet.
+pub fn batches(plan: &Arc<Plan>, executor: &dyn Executor, range: BatchRange, count: usize) -> Vec<Bytes> {
+    let mut all = Vec::new();
+    for (outlet, _) in plan.outlets() {
+        let pipeline = Arc::new(Pipeline::new(plan, outlet, &resources()).unwrap());
+        let mut stream = executor.start(&pipeline, range);
+        for _ in 0..count {
+            let Some(batch) = stream.next().unwrap() else { break };
+            let columns = batch.fields().map(|f| (f.to_string(), batch.column(&f.name).unwrap().1.to_vec()));
+            all.push((batch.id(), batch.samples().to_vec(), columns.collect()));
+        }
+    }
+    all
+}
+
+/// The parallel executor.
+pub fn threaded(workers: usize) -> Threaded {
+    Threaded::new(workers, StopToken::new(), None).unwrap()
 }

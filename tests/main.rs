@@ -14,6 +14,9 @@ mod plans;
 /// Inline equals threaded, fused equals unfused, over random graphs.
 mod execution;
 
+/// Operators that mix rows, mark samples or handle fields and labels.
+mod mixing;
+
 /// Errors, panics, early ends and slow consumers end a pipeline in bounded time.
 mod shutdown;
 

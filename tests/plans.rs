@@ -56,6 +56,22 @@ fn a_fork_and_a_join() {
 }
 
 #[test]
+fn a_batch_is_mixed_as_a_whole() {
+    let graph = graph(&json!({
+        "name": "mixed",
+        "nodes": {
+            "images": { "op": "shapes", "batch_size": 512, "order": "random" },
+            "flip": { "op": "random_horizontal_flip", "input": "images" },
+            "mixup": { "op": "mixup", "input": "flip" },
+            "view": { "op": "copy_field", "from": "image", "to": "second", "input": "mixup" },
+            "cut": { "op": "cutout", "crop_size": 8, "field": "second", "input": "view" },
+            "normalize": { "op": "normalize", "mean": [120], "std": [60], "input": "cut" }
+        }
+    }));
+    insta::assert_snapshot!(planned(&graph, &MACHINE, &PlanOptions::default()));
+}
+
+#[test]
 fn as_json_and_as_dot() {
     let plan = plan(
         &json!({

@@ -126,6 +126,43 @@ fn the_same_seed_gives_the_same_weights_for_any_executor() {
     });
 }
 
+/// One-hot labels are the labels: the same losses and the same accuracy, to rounding. Mixed ones train too.
+#[test]
+fn soft_labels_train_and_are_evaluated() {
+    engine::torch::init();
+    within(120, || {
+        let _guard = ONE_AT_A_TIME.lock();
+        let trained = |mixing: Option<Value>| {
+            let mut graph = small();
+            for split in ["train", "test"] {
+                graph["nodes"][split] = json!({ "op": "shapes", "split": "test", "batch_size": 500 });
+            }
+            let pool = json!({ "layer": "max_pool2d", "kernel_size": 4 });
+            let linear = json!({ "layer": "linear", "out_features": 10 });
+            graph["nodes"]["model"]["layers"] = json!([pool, { "layer": "flatten" }, linear]);
+            graph["nodes"]["model"]["loss"] = json!({ "type": "cross_entropy", "label_smoothing": 0.1 });
+            if let Some(mut mixing) = mixing {
+                mixing["input"] = "flip".into();
+                graph["nodes"]["mixing"] = mixing;
+                graph["nodes"]["turn"]["input"] = "mixing".into();
+                graph["nodes"]["soft"] = json!({ "op": "one_hot", "input": "test" });
+                graph["nodes"]["test_turn"]["input"] = "soft".into();
+            }
+            let plan = plan(&graph, &PlanOptions::default());
+            let executor = Threaded::new(2, StopToken::new(), None).unwrap();
+            let (_, record) = run(&mut session(&plan, &TrainOptions::default()), &executor);
+            (record.steps.iter().map(|s| s.loss).collect::<Vec<_>>(), record.epochs[0].test_accuracy.unwrap())
+        };
+        let (losses, accuracy) = trained(None);
+        let (soft_losses, soft_accuracy) = trained(Some(json!({ "op": "one_hot" })));
+        assert_eq!(losses.len(), 20);
+        assert!(losses.iter().zip(&soft_losses).all(|(a, b)| (a - b).abs() < 1e-3), "{losses:?} {soft_losses:?}");
+        assert!((accuracy - soft_accuracy).abs() < 0.005, "{accuracy} {soft_accuracy}");
+        let (mixed, _) = trained(Some(json!({ "op": "cutmix", "p": 0.5 })));
+        assert!(mixed[19] < mixed[0] && (mixed[0] - losses[0]).abs() > 1e-6, "{mixed:?}");
+    });
+}
+
 #[test]
 fn an_epoch_is_evaluated_and_a_stop_ends_it() {
     engine::torch::init();

@@ -3,7 +3,7 @@
 mod reference;
 
 use pixels::simd::Level;
-use pixels::{Decoder, Filter, ImageSize, Picture, Rect, Resize, Scratch, resize};
+use pixels::{Decoder, Filter, ImageSize, Picture, Rect, Resize, ResizeScratch, resize};
 use proptest::prelude::*;
 use reference::picture;
 
@@ -106,7 +106,7 @@ proptest! {
         let expected = plain(&from, size, to, filter, antialias);
         let mut out = vec![0; to.bytes()];
         let whole = Rect::whole(size);
-        resize(&from, size, whole, to, filter, antialias, mirror, &mut Scratch::default(), &mut out).unwrap();
+        resize(&from, size, whole, to, filter, antialias, mirror, &mut ResizeScratch::default(), &mut out).unwrap();
         // Two roundings: of what stands between the passes, which weights below zero make larger, and at the end.
         let most = match filter { Filter::Area | Filter::Bilinear => 1.1, _ => 1.6 };
         for (i, value) in out.iter().enumerate() {
@@ -144,7 +144,7 @@ fn what_does_not_fit_is_an_error() {
     let pixels = vec![7; size.bytes()];
     let mut out = vec![0; 12];
     let to = ImageSize { height: 2, width: 2, channels: 3 };
-    let mut scratch = Scratch::default();
+    let mut scratch = ResizeScratch::default();
     let mut go = |region: Rect, to: ImageSize, out: &mut [u8]| {
         resize(&pixels, size, region, to, Filter::Bilinear, false, false, &mut scratch, out).map_err(|e| e.0)
     };

@@ -99,6 +99,21 @@ impl Field {
         Self { layout: Layout::Blob, ..Self::plain(name, DType::Uint8, &[]) }
     }
 
+    /// A field of soft labels: for each class its share, as float32.
+    pub fn soft_label(name: impl Into<String>, classes: usize) -> Self {
+        Self { classes: Some(classes), ..Self::plain(name, DType::Float32, &[classes]) }
+    }
+
+    /// Whether its rows are class labels: one 64-bit integer each, of known classes.
+    pub fn is_class(&self) -> bool {
+        self.classes.is_some() && self.dtype == DType::Int64 && self.shape.is_empty()
+    }
+
+    /// Whether its rows are soft labels: for each of the known classes its share, as float32.
+    pub fn is_soft_label(&self) -> bool {
+        self.dtype == DType::Float32 && self.classes.is_some_and(|classes| self.shape == [classes])
+    }
+
     /// Whether its rows have any number of bytes.
     pub fn is_ragged(&self) -> bool {
         matches!(self.layout, Layout::Picture | Layout::Blob)
@@ -190,6 +205,11 @@ impl Schema {
             Some(column) => *column = Column { field, writer },
             None => self.columns.push(Column { field, writer }),
         }
+    }
+
+    /// Takes these fields out.
+    pub fn remove(&mut self, names: &[String]) {
+        self.columns.retain(|c| !names.contains(&c.field.name));
     }
 }
 

@@ -40,7 +40,7 @@ pub fn batch_pictures(pipeline: &Pipeline, node: usize, batch: &Batch) -> NodeIm
 
 /// The labels of a batch; none if it has no labels.
 pub fn sample_labels(batch: &Batch) -> Vec<i64> {
-    let label = batch.fields().find(|f| f.classes.is_some()).map(|f| f.name.clone());
+    let label = batch.fields().find(|f| f.is_class()).map(|f| f.name.clone());
     label.and_then(|name| batch.column(&name)).map(|(_, bytes)| labels(bytes)).unwrap_or_default()
 }
 

@@ -110,6 +110,20 @@ fn fill(pipeline: &Pipeline, slot: &mut Slot) -> Result<Vec<(Field, usize)>, Run
             run_kernel(kernel, &mut Rows::new(&slot.samples, draws, reads, writes.collect()))
                 .map_err(|failure| failure.into_error(&node.name, 0))?;
         }
+        let aliases: Vec<(&String, RowShape, Memory)> = node
+            .signature
+            .aliases
+            .iter()
+            .filter_map(|alias| {
+                let shape = RowShape::of(node.input.field(&alias.from)?);
+                let mut memory = shape.memory(rows);
+                memory.rows_mut(shape, rows).copy_from(arriving(&alias.from)?);
+                Some((&alias.to, shape, memory))
+            })
+            .collect();
+        for (name, shape, memory) in aliases {
+            columns.insert((member.node, name.clone()), (shape, memory));
+        }
         for (name, shape, memory) in outputs {
             columns.insert((member.node, name.to_owned()), (shape, memory));
         }

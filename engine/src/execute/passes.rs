@@ -61,6 +61,9 @@ pub(super) fn units(plan: &Plan, members: &[Member], kernels: &[Option<Kernel>])
         let signature = &plan.nodes[member.node].signature;
         signature.reads.iter().any(|f| f == field) || signature.writes.iter().any(|w| w.field.name == field)
     };
+    let renames = |member: &Member, field: &str| {
+        plan.nodes[member.node].signature.aliases.iter().any(|a| a.from == field || a.to == field)
+    };
     let buffer = |member: &Member, field: &str| member.outputs.iter().find(|(name, _)| name == field).map(|(_, b)| *b);
     let mut units = Vec::new();
     let mut index = 0;
@@ -93,6 +96,8 @@ pub(super) fn units(plan: &Plan, members: &[Member], kernels: &[Option<Kernel>])
         while next < members.len() && values.is_none() {
             let member = &members[next];
             match part(member) {
+                // From here on the field's bytes are wanted as they are, or another field has its name.
+                _ if renames(member, &field) => break,
                 _ if !touches(member, &field) => beside.push(Unit::Member(next)),
                 Part::Image { field: own, .. } if own == field => {
                     nodes.push(member.node);

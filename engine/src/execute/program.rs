@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::passes::Unit;
-use crate::batch::{Field, RowShape};
+use crate::batch::{Field, RowShape, Schema};
 use crate::operators::WriteMode;
 use crate::plan::{Plan, StageKind};
 
@@ -114,13 +114,43 @@ impl Compiler<'_> {
 
     /// Whether somebody reads a field that a node creates, or takes it out of the pipeline.
     fn read_later(&self, node: usize, field: &str) -> bool {
-        let handed_on = self.plan.stages[self.plan.stage_of(node)].outputs.iter().any(|f| f.name == field);
-        let written_by = |other: usize| self.plan.nodes[other].input.column(field).is_some_and(|c| c.writer == node);
-        let reads = |other: usize| {
-            let signature = &self.plan.nodes[other].signature;
-            signature.reads.iter().any(|f| f == field) || signature.writes.iter().any(|w| w.field.name == field)
-        };
-        handed_on || (node + 1..self.plan.nodes.len()).any(|other| written_by(other) && reads(other))
+        // The field, and the names that it is given later.
+        let mut names = vec![(node, field)];
+        while let Some((node, field)) = names.pop() {
+            if self.plan.stages[self.plan.stage_of(node)].outputs.iter().any(|f| f.name == field) {
+                return true;
+            }
+            for (index, other) in self.plan.nodes.iter().enumerate().skip(node + 1) {
+                if other.input.column(field).is_none_or(|c| c.writer != node) {
+                    continue;
+                }
+                let signature = &other.signature;
+                if signature.reads.iter().any(|f| f == field) || signature.writes.iter().any(|w| w.field.name == field)
+                {
+                    return true;
+                }
+                let renamed = signature.aliases.iter().filter(|a| a.from == field);
+                names.extend(renamed.map(|a| (index, a.to.as_str())));
+            }
+        }
+        false
+    }
+
+    /// Whether a buffer that arrives at a node under one name arrives there under another one too.
+    fn shared(&self, node: usize, field: &str, buffer: usize) -> bool {
+        let others = self.plan.nodes[node].input.columns().iter().filter(|c| c.field.name != field);
+        let mut places = others.map(|c| self.place.get(&(c.writer, c.field.name.clone())));
+        places.any(|place| place == Some(&buffer))
+    }
+
+    /// The first field of a kind that a stage can look at: a field that nobody reads any more has stayed in the stage
+    /// that wrote it.
+    fn shown(&self, stage: usize, schema: &Schema, kind: impl Fn(&Field) -> bool) -> Option<(Field, usize)> {
+        schema.columns().iter().filter(|c| kind(&c.field)).find_map(|c| {
+            let buffer = *self.place.get(&(c.writer, c.field.name.clone()))?;
+            let there = self.buffers[buffer].stage == stage || self.buffers[buffer].resident;
+            there.then(|| (c.field.clone(), buffer))
+        })
     }
 
     fn member(&mut self, stage: usize, node: usize) -> Member {
@@ -129,8 +159,7 @@ impl Compiler<'_> {
             let column = plan_node.input.column(name)?;
             compiler.place.get(&(column.writer, name.to_owned())).copied()
         };
-        let first_image = |schema: &crate::batch::Schema| schema.fields().find(|f| f.image_size().is_some()).cloned();
-        let image_before = first_image(&plan_node.input).and_then(|f| arriving(self, &f.name).map(|b| (f, b)));
+        let image_before = self.shown(stage, &plan_node.input, |f| f.image_size().is_some());
         let (mut copies, mut inputs, mut outputs) = (Vec::new(), Vec::new(), Vec::new());
         let mut written: BTreeSet<&str> = BTreeSet::new();
         for write in &plan_node.signature.writes {
@@ -141,9 +170,11 @@ impl Compiler<'_> {
             let old = arriving(self, name);
             let buffer = match (write.mode, old) {
                 (WriteMode::View, Some(old)) => old,
-                (WriteMode::Update, Some(old)) if self.buffers[old].stage == stage => old,
+                (WriteMode::Update, Some(old)) if self.buffers[old].stage == stage && !self.shared(node, name, old) => {
+                    old
+                }
                 (WriteMode::Update, Some(old)) => {
-                    // Another stage's rows, which others may read too: updated in a copy.
+                    // Another stage's rows, or those of two fields, which others may read too: updated in a copy.
                     let new = self.allocate(stage, &write.field);
                     copies.push((old, new));
                     new
@@ -163,9 +194,14 @@ impl Compiler<'_> {
         for name in plan_node.signature.reads.iter().filter(|r| !written.contains(r.as_str())) {
             inputs.extend(arriving(self, name).map(|buffer| (name.clone(), buffer)));
         }
-        let image_after = first_image(&plan_node.output).and_then(|f| self.find(node, &f.name).map(|b| (f, b)));
-        let label = plan_node.output.fields().find(|f| f.classes.is_some()).map(|f| f.name.clone());
-        let labels = label.and_then(|name| self.find(node, &name));
+        for alias in &plan_node.signature.aliases {
+            // The same buffer, by another name.
+            if let Some(old) = arriving(self, &alias.from) {
+                self.place.insert((node, alias.to.clone()), old);
+            }
+        }
+        let image_after = self.shown(stage, &plan_node.output, |f| f.image_size().is_some());
+        let labels = self.shown(stage, &plan_node.output, Field::is_class).map(|(_, buffer)| buffer);
         Member { node, copies, inputs, outputs, image_before, image_after, labels }
     }
 

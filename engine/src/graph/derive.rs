@@ -8,7 +8,7 @@ use super::problem::Problem;
 use super::spec::{GraphSpec, InputSpec, NodeSpec};
 use super::validate::{Edges, Operators};
 use super::{Graph, Node};
-use crate::batch::Schema;
+use crate::batch::{Field, Schema};
 use crate::operators::{PortSchemas, SourceShape, WriteMode};
 use crate::params::{Fault, child, grouped, quoted};
 
@@ -52,6 +52,12 @@ pub(super) fn derive(
             debug_assert_eq!(output.field(&write.field.name).is_none(), write.mode == WriteMode::Create, "{name}");
             output.set(write.field.clone(), own);
         }
+        for alias in &signature.aliases {
+            debug_assert!(output.field(&alias.to).is_none(), "{name}");
+            let arriving = inputs.schemas.first().and_then(|schema| schema.field(&alias.from));
+            output.set(Field { name: alias.to.clone(), ..arriving.expect("an alias is of what arrives").clone() }, own);
+        }
+        output.remove(&signature.drops);
         let source = inputs.source.unwrap_or(own);
         done.insert(own, (output.clone(), source));
         dag.add_node(Node {

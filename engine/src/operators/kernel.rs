@@ -8,6 +8,7 @@ use super::image_op::ImageOp;
 use super::source::SourceShape;
 use crate::batch::{ImageSize, Rows, Schema};
 use crate::data::{DataError, Found, Progress, Where, locate};
+use crate::params::Faults;
 use crate::torch::{DeviceBatch, TorchError};
 
 /// Why a kernel could not be made, or could not do its work. Whoever catches it adds the node's name.
@@ -25,6 +26,11 @@ impl OperatorError {
     /// From a sentence.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), row: None }
+    }
+
+    /// From faults that were looked for before, and are found only now: a file has changed.
+    pub(super) fn of_faults(faults: Faults) -> Self {
+        Self::new(faults.0.into_iter().map(|fault| fault.message).collect::<Vec<_>>().join("; "))
     }
 
     /// About one row.

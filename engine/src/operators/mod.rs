@@ -3,25 +3,37 @@
 //! An operator says what it reads and writes (its [`Signature`], from its parameters and what arrives) and makes a
 //! [`Kernel`], which works. The graph's checks, the plan, the schema and the documentation all come from the former.
 
+mod chosen;
 mod cifar10;
 mod convert;
+mod copy_field;
 mod crops;
+mod cutmix;
 mod cutout;
 mod dataset;
 mod decode;
 mod docs;
+mod drop_fields;
 mod fault;
 mod files;
 mod image_op;
 pub mod images;
 mod kernel;
+mod labels;
+mod mixing;
+mod mixup;
 mod normalize;
+mod one_hot;
 mod pictures;
+mod poison;
 mod random_horizontal_flip;
 mod random_translate;
 mod registry;
+mod rename_field;
+mod replace_label;
 mod resize;
 mod resized_crops;
+mod select_fields;
 mod shapes;
 mod source;
 mod to_device;
@@ -30,23 +42,32 @@ mod train;
 
 pub use cifar10::Cifar10;
 pub use convert::Convert;
+pub use copy_field::CopyField;
 pub use crops::{CenterCrop, PaddingMode, RandomCrop};
+pub use cutmix::Cutmix;
 pub use cutout::Cutout;
 pub use decode::Decode;
 pub use docs::{describe, json_schema};
+pub use drop_fields::DropFields;
 pub use fault::FaultForTests;
 pub use files::{Beton, Cifar100, ImageFolder, Npy, Parquet, Webdataset};
 pub(crate) use image_op::pixels_of;
 pub use image_op::{Draw, ImageOp};
 pub use kernel::{DeviceMap, Kernel, Map, OperatorError, Part, Resources, Site, Source, Warn};
+pub use mixup::Mixup;
 pub use normalize::{FloatType, Normalize};
+pub use one_hot::OneHot;
 pub use pictures::ResizeFilter;
+pub use poison::{Pattern, Poison};
 pub use random_horizontal_flip::RandomHorizontalFlip;
 pub use random_translate::RandomTranslate;
-pub use registry::{AnyOperator, Inputs, Operator, OperatorParams, Port, PortSchemas, Registry, Role};
+pub use registry::{Alias, AnyOperator, Inputs, Operator, OperatorParams, Port, PortSchemas, Registry, Role};
 pub use registry::{Signature, Write, WriteMode};
+pub use rename_field::RenameField;
+pub use replace_label::ReplaceLabel;
 pub use resize::Resize;
 pub use resized_crops::{CenterResizedCrop, RandomResizedCrop};
+pub use select_fields::SelectFields;
 pub use shapes::Shapes;
 pub use source::{OnError, Opened, Order, SourceShape};
 pub use to_device::{DeviceChoice, ToDevice};
@@ -76,6 +97,15 @@ pub static OPERATORS: &[&dyn AnyOperator] = &[
     &to_torch_image::ToTorchImageOperator,
     &convert::ConvertOperator,
     &normalize::NormalizeOperator,
+    &mixup::MixupOperator,
+    &cutmix::CutmixOperator,
+    &one_hot::OneHotOperator,
+    &poison::PoisonOperator,
+    &replace_label::ReplaceLabelOperator,
+    &select_fields::SelectFieldsOperator,
+    &drop_fields::DropFieldsOperator,
+    &rename_field::RenameFieldOperator,
+    &copy_field::CopyFieldOperator,
     &train::TrainOperator,
     &fault::FaultOperator,
 ];

@@ -106,6 +106,18 @@ pub struct Write {
     pub mode: WriteMode,
 }
 
+/// A new name for a column that arrives: the same bytes, which nobody copies.
+///
+/// The other name stays what it is, unless the signature drops it: then the field was renamed. If it stays, both are
+/// columns of their own from here on; whoever updates one in place gets a copy of it, made when it is needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alias {
+    /// The field that arrives.
+    pub from: String,
+    /// The field that leaves. No field of this name arrives.
+    pub to: String,
+}
+
 /// What a node reads and writes, from its parameters and what arrives.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Signature {
@@ -113,6 +125,10 @@ pub struct Signature {
     pub reads: Vec<String>,
     /// Fields it writes.
     pub writes: Vec<Write>,
+    /// Fields that leave under a new name, as they arrive.
+    pub aliases: Vec<Alias>,
+    /// Fields that arrive and do not leave.
+    pub drops: Vec<String>,
     /// Whether it draws random numbers.
     pub random: bool,
     /// Whether it can run on a GPU.

@@ -12,7 +12,8 @@ use crate::train::{Constant, CrossEntropy, LossSpec, OptimizerSpec, Precision, S
 params! {
     /// Trains a model on the batches of `train`, and evaluates it on those of `test`.
     ///
-    /// The model is a list of layers. It reads `image`, in torch's order and of a floating-point type, and `label`.
+    /// The model is a list of layers. It reads `image`, in torch's order and of a floating-point type, and `label`: the
+    /// class, or for each class its share, as `one_hot`, `mixup` and `cutmix` write it.
     pub struct Train {
         /// The model, layer by layer.
         layers: Vec<LayerSpec>,
@@ -149,10 +150,14 @@ fn check_image(port: &str, schema: &Schema) -> Result<Vec<usize>, Faults> {
 fn check_label(port: &str, schema: &Schema) -> Result<usize, Faults> {
     let label = field(port, schema, LABEL)?;
     match label.classes {
-        Some(classes) if label.dtype == DType::Int64 && label.shape.is_empty() => Ok(classes),
+        Some(classes) if label.is_class() || label.is_soft_label() => Ok(classes),
         _ => {
-            let expected = "a label: int64, one number a sample, of known classes";
-            Err(at(port, mismatch(expected, label, "leave the label as the source writes it")))
+            let expected = "a label of known classes: int64, one number a sample, or float32 [classes]";
+            let hint = match label.dtype == DType::Int64 && label.shape.is_empty() {
+                true => "put a `one_hot` node with \"num_classes\" before the model",
+                false => "leave the label as the source writes it, or as `one_hot` makes it",
+            };
+            Err(at(port, mismatch(expected, label, hint)))
         }
     }
 }

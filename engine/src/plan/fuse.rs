@@ -85,7 +85,7 @@ fn joins(plan: &Plan, node: usize, options: &PlanOptions) -> Result<usize, Optio
         )));
     }
     if let Some(whole) = [node, before].into_iter().find(|&n| plan.nodes[n].signature.whole_batch) {
-        let whole = &plan.nodes[whole].name;
+        let whole = if whole == node { "it" } else { &plan.nodes[whole].name };
         return Err(Some(format!("{name} starts a stage: {whole} needs all rows of a batch at once")));
     }
     let consumers = plan.consumers(before).count();
@@ -123,9 +123,14 @@ fn read_later(plan: &Plan) -> Vec<BTreeSet<String>> {
         let mut fields = BTreeSet::new();
         for next in plan.consumers(node) {
             let signature = &plan.nodes[next].signature;
-            let created =
-                |name: &String| signature.writes.iter().any(|w| w.field.name == *name && w.mode == WriteMode::Create);
+            let created = |name: &String| {
+                signature.writes.iter().any(|w| w.field.name == *name && w.mode == WriteMode::Create)
+                    || signature.aliases.iter().any(|a| a.to == *name)
+            };
             fields.extend(read[next].iter().filter(|name| !created(name)).cloned());
+            // What is read under a new name is read under the old one before.
+            let renamed = signature.aliases.iter().filter(|a| read[next].contains(&a.to));
+            fields.extend(renamed.map(|a| a.from.clone()));
             fields.extend(signature.reads.iter().cloned());
         }
         // What leaves a graph without a model is for whoever takes the batches.

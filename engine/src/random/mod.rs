@@ -3,8 +3,10 @@
 //! Nothing here has a state that outlives a sample, and nothing depends on threads, batches or the order of work: any
 //! choice can be made again, alone, at any time.
 
+mod beta;
 mod permutation;
 
+pub use beta::beta;
 pub use permutation::Permutation;
 
 /// An odd constant close to 2⁶⁴ divided by the golden ratio: steps by it visit all of the 64-bit space evenly.

@@ -71,8 +71,28 @@ impl Evaluator {
                 // The width is the last axis: left becomes right.
                 TestTimeAugmentation::Mirror => logits(x)?.f_add(&logits(&x.f_flip([-1])?)?)?.f_mul_scalar(0.5)?,
             };
-            let hits = mean.f_argmax(1, false)?.f_eq_tensor(y)?;
+            // Of a soft label the class with the greatest share counts.
+            let hits = mean.f_argmax(1, false)?.f_eq_tensor(&classes(y)?)?;
             Ok(hits.f_sum(Kind::Int64)?.f_double_value(&[])?)
         })
+    }
+}
+
+/// The class of each label: itself, or of soft labels the one with the greatest share.
+fn classes(labels: &Tensor) -> Result<Tensor, TorchError> {
+    Ok(if labels.dim() == 2 { labels.f_argmax(1, false)? } else { labels.shallow_clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_soft_label_is_the_class_with_the_greatest_share() {
+        let soft = Tensor::from_slice(&[0.2_f32, 0.5, 0.3, 0.9, 0.1, 0.0]).view([2, 3]);
+        let hard = Tensor::from_slice(&[1_i64, 0]);
+        for labels in [soft, hard] {
+            assert_eq!(Vec::<i64>::try_from(classes(&labels).unwrap()).unwrap(), [1, 0]);
+        }
     }
 }

@@ -100,7 +100,8 @@ impl Session {
         tch::manual_seed((seed >> 1) as i64);
         let run = || -> Result<(Tensor, Vec<Tensor>), TorchError> {
             let logits = self.arithmetic.run(self.device, || self.network.forward(&x, true))?;
-            let loss = self.loss(&logits.f_to_kind(Kind::Float)?, &y)?;
+            let LossSpec::CrossEntropy(loss) = &self.params.loss;
+            let loss = cross_entropy(&logits.f_to_kind(Kind::Float)?, &y, loss.label_smoothing)?;
             let minimised = match &self.loss_scale {
                 Some(scale) => scale.scale(&loss)?,
                 None => loss.shallow_clone(),
@@ -119,11 +120,40 @@ impl Session {
         }
         Ok(loss)
     }
+}
 
-    fn loss(&self, logits: &Tensor, y: &Tensor) -> Result<Tensor, TorchError> {
-        let LossSpec::CrossEntropy(loss) = &self.params.loss;
-        let none: Option<&Tensor> = None;
-        // -100: torch's label for "not counted", which no label is.
-        Ok(logits.f_cross_entropy_loss(y, none, tch::Reduction::Mean, -100, loss.label_smoothing)?)
+/// The cross entropy of rows of logits with their labels, mean over the rows. Labels are classes, or as many shares a
+/// row as there are classes: torch tells them apart by their shape, and smooths both towards equal shares.
+fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<Tensor, TorchError> {
+    let none: Option<&Tensor> = None;
+    // -100: torch's label for "not counted", which no label is.
+    Ok(logits.f_cross_entropy_loss(labels, none, tch::Reduction::Mean, -100, smoothing)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loss_of_soft_labels_is_that_of_the_formula() {
+        let logits = [[2.0_f32, -1.0, 0.5], [0.0, 0.25, -3.0]];
+        let shares = [[0.7_f32, 0.3, 0.0], [0.0, 0.5, 0.5]];
+        let rows = |values: [[f32; 3]; 2]| Tensor::from_slice(values.as_flattened()).view([2, 3]);
+        for smoothing in [0.0, 0.1] {
+            let mut expected = 0.0;
+            for (logits, shares) in logits.iter().zip(&shares) {
+                let sum = logits.iter().map(|v| f64::from(*v).exp()).sum::<f64>();
+                for (logit, share) in logits.iter().zip(shares) {
+                    let share = f64::from(*share) * (1.0 - smoothing) + smoothing / 3.0;
+                    expected -= share * (f64::from(*logit) - sum.ln()) / 2.0;
+                }
+            }
+            let loss = cross_entropy(&rows(logits), &rows(shares), smoothing).unwrap().double_value(&[]);
+            assert!((loss - expected).abs() < 1e-6, "{loss} for {expected}, smoothed by {smoothing}");
+            let classes = Tensor::from_slice(&[2_i64, 0]);
+            let one_hot = rows([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]);
+            let of = |labels: &Tensor| cross_entropy(&rows(logits), labels, smoothing).unwrap().double_value(&[]);
+            assert!((of(&classes) - of(&one_hot)).abs() < 1e-6, "{} and {}", of(&classes), of(&one_hot));
+        }
     }
 }

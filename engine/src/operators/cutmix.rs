@@ -1,0 +1,74 @@
+//! `cutmix`: puts a rectangle of another image on each image, and mixes their labels.
+
+use pixels::ops::{paste, places};
+
+use super::images::image_size;
+use super::kernel::{Kernel, OperatorError, Site};
+use super::mixing::{Label, Mix, Mixing, signature};
+use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature};
+use crate::batch::ImageSize;
+use crate::params::{Faults, params};
+use crate::random::Rng;
+
+params! {
+    /// Puts a rectangle of another image on each image, and mixes their labels.
+    ///
+    /// The other image is the one before it in the batch, and of the first the last. The rectangle's centre is
+    /// anywhere, and its area 1 − λ of the image's but for what the image's edge cuts off; λ is drawn from
+    /// Beta(alpha, alpha). The label becomes soft: float32, for each class its share of the pixels; a label that is
+    /// soft already is mixed as it is. As torchvision's CutMix. (Yun and others, 2019.)
+    pub struct Cutmix: Default {
+        /// Both parameters of the beta distribution: at 1 every λ is as likely, below it those near 0 and 1 are
+        /// likelier, above it those near 1/2.
+        alpha: f64 = 1.0 => 0.001..=1_000.0,
+        /// Probability that an image is mixed; with `same_lambda`, that a batch is.
+        p: f64 = 1.0 => 0.0..=1.0,
+        /// Whether all images of a batch have one λ and one rectangle.
+        same_lambda: bool = false,
+        /// Field to work on: uint8, height × width × channels.
+        field: String = "image".to_owned(),
+        /// Label: int64 of known classes, or soft; null for images alone.
+        label: Option<String> = Some("label".to_owned()),
+    }
+}
+
+impl OperatorParams for Cutmix {
+    fn operator_name(&self) -> &'static str {
+        CutmixOperator::NAME
+    }
+}
+
+/// See [`Cutmix`].
+pub struct CutmixOperator;
+
+impl Operator for CutmixOperator {
+    type Params = Cutmix;
+    const NAME: &'static str = "cutmix";
+    const ROLE: Role = Role::Map;
+
+    fn signature(&self, params: &Cutmix, inputs: &PortSchemas) -> Result<Signature, Faults> {
+        signature(inputs, &params.field, params.label.as_deref())
+    }
+
+    fn kernel(&self, params: &Cutmix, site: &Site<'_>) -> Result<Kernel, OperatorError> {
+        Ok(Kernel::Map(Box::new(Mixing {
+            image: params.field.clone(),
+            size: image_size(site.input, &params.field),
+            label: params.label.as_deref().map(|name| Label::of(site.input, name)),
+            alpha: params.alpha,
+            probability: params.p,
+            same: params.same_lambda,
+            how: Paste,
+        })))
+    }
+}
+
+struct Paste;
+
+impl Mix for Paste {
+    fn mix(&self, image: &mut [u8], other: &[u8], size: ImageSize, lambda: f64, rng: &mut Rng) -> f64 {
+        let (rect, own) = places::cutmix(size, lambda, &mut || rng.unit());
+        paste(image, size, other, rect);
+        own
+    }
+}
