@@ -135,12 +135,12 @@ pub(crate) fn pack(args: PackArgs) -> Result<(), Failure> {
     }
     let fields: Vec<DataField> = picked.iter().map(|&index| stored_field(&data.fields()[index])).collect();
     let classes = class_names(picked.iter().map(|&index| &data.fields()[index]));
-    for (field, _) in &classes {
-        check_classes(&classes_path(&args.out, field), args.force)?;
-    }
     let rows = data.rows();
     let writer =
         Writer::create(&args.out, &fields, rows, write_options(args.page_size, args.force)).map_err(failure)?;
+    for (field, _) in &classes {
+        check_classes(&classes_path(&args.out, field), args.force)?;
+    }
     let make = Rows {
         data: &*data,
         fields: &picked,
@@ -170,6 +170,10 @@ pub(crate) fn pack(args: PackArgs) -> Result<(), Failure> {
     let written = written.map_err(failure)?;
     for (field, names) in &classes {
         write_classes(&classes_path(&args.out, field), names)?;
+    }
+    let stale = classes_path(&args.out, "label");
+    if !classes.iter().any(|(field, _)| *field == "label") && stale.exists() {
+        screen::warning_line(&format!("this source has no names of classes; these are another's: {}", stale.display()));
     }
     if let Some(note) = make.images.counts.not_rgb() {
         screen::note(&note);
