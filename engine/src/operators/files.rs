@@ -96,8 +96,8 @@ file_source! {
 file_source! {
     /// Arrays of NumPy's `.npy` files, a row a sample.
     ///
-    /// Each file is a field, named as the file is (`image.npy` is `image`); all have as many rows. uint8 [N, height,
-    /// width, channels] of 1, 3 or 4 channels are images, whole numbers [N] int64, fractions [N] float32, others arrays.
+    /// Each file is a field, named as the file is (`image.npy` is `image`); all have as many rows. uint8 of rows ×
+    /// height × width × channels (1, 3 or 4) are images, a whole number a row is int64, a fraction float32, others arrays.
     Npy, NpyOperator, "npy", Format::Npy
 }
 

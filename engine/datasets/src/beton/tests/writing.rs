@@ -7,7 +7,7 @@ use pixels::ImageSize;
 
 use super::by_hand::{self, Cell, File};
 use super::{jpeg, message, row};
-use crate::beton::{Beton, WriteOptions, Writer, write};
+use crate::beton::{Beton, WriteOptions, Writer, write, write_some};
 use crate::{DataError, DataField, Dataset, ElementType, FieldKind, Value};
 
 const SMALL: WriteOptions = WriteOptions { page_bytes: 2 << 20, replace: false };
@@ -68,6 +68,34 @@ fn empty_bytes_get_a_region_of_their_own() {
     let table = stored.len() - 4 * 24;
     let lengths: Vec<u8> = stored[table..].chunks(24).map(|record| record[16]).collect();
     assert_eq!(lengths, [1, 2, 1, 1]);
+}
+
+#[test]
+fn rows_that_cannot_be_made_are_not_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("set.beton");
+    let fields = [field("data", FieldKind::Bytes), field("number", FieldKind::Int { classes: vec![] })];
+    let options = WriteOptions { replace: true, ..SMALL };
+    // So many rows that those left out would take pages.
+    let rows = 200_000;
+    let all = |keep: &(dyn Fn(u64) -> bool + Sync), workers| {
+        let writer = Writer::create(&path, &fields, rows, options).unwrap();
+        let make = |row: u64| Ok(keep(row).then(|| vec![bytes(b"abc"), Value::Int(row as i64)]));
+        write_some(writer, rows, workers, &make, &mut |_, _| true)
+    };
+    let third = |row: u64| row.is_multiple_of(3);
+    assert_eq!(all(&third, 1).unwrap().rows, 66_667);
+    let one = std::fs::read(&path).unwrap();
+    all(&third, 3).unwrap();
+    assert!(one == std::fs::read(&path).unwrap());
+    let file = Beton::open(&path).unwrap();
+    assert_eq!((file.rows(), row(&file, 100)), (66_667, vec![bytes(b"abc"), Value::Int(300)]));
+    assert!(crate::beton::verify(&file, 2, &|_| Err(String::new()), &mut |_, _| true).unwrap().is_sound());
+    let read = crate::verify(&file, 2, &|_| Err(String::new()), &mut |_, _| true).unwrap();
+    assert_eq!((read.rows, read.is_sound()), (66_667, true));
+    std::fs::remove_file(&path).unwrap();
+    assert!(message(all(&|_| false, 2)).starts_with("0 rows were written, 200000 were announced"));
+    assert_eq!(names(folder.path()), [""; 0]);
 }
 
 #[test]
