@@ -8,7 +8,12 @@ const ONE_SIZE: &str = "put a node before this one that gives all images one siz
 
 /// The field as an image of bytes, height × width × channels; `name` is what the parameter `field` says.
 pub fn uint8_image<'a>(inputs: &'a PortSchemas, name: &str) -> Result<(&'a Field, ImageSize), Faults> {
-    let field = inputs.field("field", name)?;
+    uint8_image_at(inputs, "field", name)
+}
+
+/// The same for another parameter than `field`.
+pub fn uint8_image_at<'a>(inputs: &'a PortSchemas, key: &str, name: &str) -> Result<(&'a Field, ImageSize), Faults> {
+    let field = inputs.field(key, name)?;
     let size = field.image_size();
     let turned = matches!(field.layout, Layout::ChannelsLast | Layout::Chw);
     let converted = match field.dtype {
@@ -24,7 +29,8 @@ pub fn uint8_image<'a>(inputs: &'a PortSchemas, name: &str) -> Result<(&'a Field
         (_, false, Some(converted)) => format!("put this node before {converted}"),
         (_, true, Some(converted)) => format!("put this node before `to_torch_image`, and before {converted}"),
     };
-    Err(mismatch("an image: uint8 [height, width, channels]", field, &hint).into())
+    let fault = mismatch("an image: uint8 [height, width, channels]", field, &hint);
+    Err(Fault { path: format!("/{key}"), ..fault }.into())
 }
 
 /// The field as an image of any type and layout.

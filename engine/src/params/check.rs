@@ -70,6 +70,22 @@ fn check_value(kind: &Kind, bounds: Option<(f64, f64)>, value: &Value, path: &st
         },
         Kind::Optional(_) if value.is_null() => true,
         Kind::Optional(of) => return check_value(of, bounds, value, path, faults),
+        Kind::Either(one, other) => {
+            let faults_of = |kind: &Kind| {
+                let mut faults = Vec::new();
+                check_value(kind, bounds, value, path, &mut faults);
+                faults
+            };
+            let (one, other) = (faults_of(one), faults_of(other));
+            if one.is_empty() || other.is_empty() {
+                return;
+            }
+            // What is wrong inside of a list says more than that a list is not a number.
+            if let Some(inside) = [one, other].into_iter().find(|found| found.iter().any(|f| f.path != path)) {
+                return faults.extend(inside);
+            }
+            false
+        }
         Kind::Object(params) => match value.as_object() {
             Some(map) => return check(params, &[], map, path, faults),
             None => false,
@@ -122,6 +138,7 @@ fn hint(kind: &Kind, bounds: Option<(f64, f64)>, value: &Value) -> Option<String
         }
         (Kind::Choice(values), Value::String(word)) => did_you_mean(word, values.iter().map(|v| v.name)),
         (Kind::Pattern { near, .. }, Value::String(word)) => did_you_mean(word, near.iter().copied()),
+        (Kind::Either(one, other), value) => hint(one, bounds, value).or_else(|| hint(other, bounds, value)),
         (Kind::List(_), Value::Array(_)) => None,
         (Kind::List(of), Value::String(_)) if matches!(**of, Kind::Tagged { .. }) => {
             let one = hint(of, bounds, value)?;

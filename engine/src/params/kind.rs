@@ -70,6 +70,8 @@ pub enum Kind {
     Array(Box<Kind>, usize),
     /// `null`, or this.
     Optional(Box<Kind>),
+    /// One thing or the other, which JSON tells apart: a number or a list, say.
+    Either(Box<Kind>, Box<Kind>),
     /// An object whose `tag` says which one.
     Tagged {
         /// The key.
@@ -96,6 +98,7 @@ impl Kind {
             Self::List(of) => format!("a list, each {}", of.words(bounds)),
             Self::Array(of, len) => format!("a list of {len}, each {}", of.words(bounds)),
             Self::Optional(of) => format!("{}, or null", of.words(bounds)),
+            Self::Either(one, other) => format!("{}, or {}", one.words(bounds), other.words(bounds)),
             Self::Tagged { tag, .. } => format!("an object with the key \"{tag}\""),
             Self::Object(_) => "an object".into(),
         }
