@@ -32,14 +32,81 @@ fn threaded(workers: usize) -> Threaded {
     Threaded::new(workers, StopToken::new(), None).unwrap()
 }
 
-/// A node that works on images of bytes, height × width × channels.
-fn augmentation() -> impl Strategy<Value = Value> {
-    prop_oneof![
-        (0.0..=1.0).prop_map(|p| json!({ "op": "random_horizontal_flip", "flip_prob": p })),
+/// A range below a number, or a number alone.
+fn range(most: f64) -> BoxedStrategy<Value> {
+    let pair = (0.0..=most, 0.0..=most).prop_map(|(a, b)| json!([a.min(b), a.max(b)]));
+    prop_oneof![(0.0..=most).prop_map(|number| json!(number)), pair].boxed()
+}
+
+/// An augmentation with random parameters, `field` left out.
+fn plain_augmentation() -> impl Strategy<Value = Value> {
+    let named = |names: &'static [&'static str]| prop::sample::select(names);
+    let interpolation = || named(&["nearest", "bilinear"]);
+    let erased = prop_oneof![
+        any::<[u8; 3]>().prop_map(|colour| json!(colour)),
+        named(&["mean", "random"]).prop_map(|word| json!(word)),
+    ];
+    let pixels = prop_oneof![
+        (named(&["random_horizontal_flip", "random_vertical_flip"]), 0.0..=1.0)
+            .prop_map(|(op, p)| json!({ "op": op, "flip_prob": p })),
+        Just(json!({ "op": "alternating_flip" })),
         (0_u32..40, any::<[u8; 3]>())
             .prop_map(|(padding, fill)| json!({ "op": "random_translate", "padding": padding, "fill": fill })),
-        (0_u32..=32, any::<u8>()).prop_map(|(size, fill)| json!({ "op": "cutout", "crop_size": size, "fill": [fill] })),
-        Just(json!({ "op": "to_device", "device": "cpu" })),
+        (0_u32..=32, any::<u8>(), named(&["inside", "anywhere"])).prop_map(
+            |(size, fill, centre)| json!({ "op": "cutout", "crop_size": size, "fill": [fill], "centre": centre })
+        ),
+        (0.0..=1.0, range(1.0).prop_filter("a range", Value::is_array), erased)
+            .prop_map(|(p, scale, value)| json!({ "op": "random_erasing", "p": p, "scale": scale, "value": value })),
+        (range(180.0), interpolation(), any::<[u8; 3]>()).prop_map(
+            |(d, i, fill)| json!({ "op": "random_rotation", "degrees": d, "interpolation": i, "fill": fill })
+        ),
+        (range(90.0), [0.0..1.0, 0.0..1.0], range(60.0), interpolation(), any::<u8>()).prop_map(
+            |(d, t, s, i, fill)| {
+                json!({ "op": "random_affine", "degrees": d, "translate": t, "scale": [0.5, 2], "shear": s,
+                "interpolation": i, "fill": [fill] })
+            }
+        ),
+        ([0.0..1.0, 0.0..1.0], any::<u8>())
+            .prop_map(|(t, fill)| json!({ "op": "random_affine", "degrees": 0, "translate": t, "fill": [fill] })),
+    ];
+    let colours = prop_oneof![
+        (named(&["random_brightness", "random_contrast", "random_saturation"]), 0.0..2.0, 0.0..=1.0)
+            .prop_map(|(op, magnitude, p)| json!({ "op": op, "magnitude": magnitude, "p": p })),
+        (range(1.5), range(1.5), range(1.5), range(0.5)).prop_map(|(b, c, s, h)| {
+            json!({ "op": "color_jitter", "brightness": b, "contrast": c, "saturation": s, "hue": h })
+        }),
+        Just(json!({ "op": "grayscale" })),
+        (named(&["random_grayscale", "random_invert", "random_autocontrast", "random_equalize"]), 0.0..=1.0)
+            .prop_map(|(op, p)| json!({ "op": op, "p": p })),
+        (0_u32..=256, 0.0..=1.0).prop_map(|(t, p)| json!({ "op": "random_solarize", "threshold": t, "p": p })),
+        (0_u32..=8, 0.0..=1.0).prop_map(|(bits, p)| json!({ "op": "random_posterize", "bits": bits, "p": p })),
+        (0.0..3.0, 0.0..=1.0)
+            .prop_map(|(f, p)| json!({ "op": "random_adjust_sharpness", "sharpness_factor": f, "p": p })),
+        (0_u32..5).prop_map(|radius| json!({ "op": "gaussian_blur", "kernel_size": 2 * radius + 1 })),
+        (0_u32..4, 0_u32..31, interpolation())
+            .prop_map(|(n, m, i)| json!({ "op": "rand_augment", "num_ops": n, "magnitude": m, "interpolation": i })),
+        interpolation().prop_map(|i| json!({ "op": "trivial_augment_wide", "interpolation": i })),
+    ];
+    prop_oneof![pixels, colours]
+}
+
+/// A node that works on images of bytes, height × width × channels.
+fn augmentation() -> impl Strategy<Value = Value> {
+    let combined = plain_augmentation().prop_recursive(2, 8, 3, |inner| {
+        let ops = prop::collection::vec(inner, 1..4);
+        prop_oneof![
+            (ops.clone(), 0.0..=1.0).prop_map(|(ops, p)| json!({ "op": "random_apply", "ops": ops, "p": p })),
+            (ops.clone(), 0.1..1.0).prop_map(|(ops, w)| {
+                let weights: Vec<f64> = (1..=ops.len()).map(|n| w * n as f64).collect();
+                json!({ "op": "random_choice", "ops": ops, "p": weights })
+            }),
+            ops.prop_map(|ops| json!({ "op": "random_order", "ops": ops })),
+        ]
+    });
+    prop_oneof![
+        5 => plain_augmentation(),
+        2 => combined,
+        1 => Just(json!({ "op": "to_device", "device": "cpu" })),
     ]
 }
 

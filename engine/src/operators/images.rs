@@ -24,7 +24,7 @@ pub fn uint8_image_at<'a>(inputs: &'a PortSchemas, key: &str, name: &str) -> Res
     let hint = match (size, turned, converted) {
         _ if field.layout == Layout::Picture => ONE_SIZE.to_owned(),
         (Some(size), false, None) => return Ok((field, size)),
-        (None, ..) => "name an image with `field`".to_owned(),
+        (None, ..) => format!("name an image with `{}`", key.split('/').next().unwrap_or(key)),
         (_, true, None) => "put this node before `to_torch_image`".to_owned(),
         (_, false, Some(converted)) => format!("put this node before {converted}"),
         (_, true, Some(converted)) => format!("put this node before `to_torch_image`, and before {converted}"),

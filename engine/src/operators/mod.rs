@@ -22,10 +22,10 @@ mod train;
 
 pub use augment::{
     AUGMENTATIONS, AlternatingFlip, Augment, Augmentation, ColorJitter, Cutout, CutoutCentre, ErasedBy, GaussianBlur,
-    Grayscale, ImageOperator, ImageParams, Interpolation, RandAugment, RandomAdjustSharpness, RandomAffine, RandomApply,
-    RandomAutocontrast, RandomBrightness, RandomChoice, RandomContrast, RandomEqualize, RandomErasing, RandomGrayscale,
-    RandomHorizontalFlip, RandomInvert, RandomOrder, RandomPosterize, RandomRotation, RandomSaturation, RandomSolarize,
-    RandomTranslate, RandomVerticalFlip, TrivialAugmentWide,
+    Grayscale, ImageOperator, ImageParams, Interpolation, RandAugment, RandomAdjustSharpness, RandomAffine,
+    RandomApply, RandomAutocontrast, RandomBrightness, RandomChoice, RandomContrast, RandomEqualize, RandomErasing,
+    RandomGrayscale, RandomHorizontalFlip, RandomInvert, RandomOrder, RandomPosterize, RandomRotation,
+    RandomSaturation, RandomSolarize, RandomTranslate, RandomVerticalFlip, TrivialAugmentWide,
 };
 pub use cifar10::Cifar10;
 pub use convert::Convert;

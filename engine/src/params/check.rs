@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::words::{child, either, grouped, quoted, show};
+use super::words::{child, either, grouped, listed, quoted, show};
 use super::{Fault, Kind, Param, Variant, near_miss};
 
 /// Finds every fault in an object's keys, of which those in `others` are somebody else's.
@@ -169,6 +169,9 @@ fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -
     near_miss(word, candidates).map(|near| format!("did you mean \"{near}\"?"))
 }
 
+/// What a node has and an operator in a list has not.
+const NODE_KEYS: [&str; 3] = ["input", "field", "also"];
+
 fn check_tagged(
     tag: &str,
     what: &str,
@@ -192,7 +195,13 @@ fn check_tagged(
         return;
     };
     if let Some(variant) = variants.iter().find(|v| Some(v.name) == given.as_str()) {
-        return check(variant.params, &[tag], map, path, faults);
+        let of_node = |key: &&&str| map.contains_key(**key) && variant.params.iter().all(|p| p.name != **key);
+        let misplaced: Vec<&str> = NODE_KEYS.iter().filter(|key| tag == "op" && of_node(key)).copied().collect();
+        for key in &misplaced {
+            let fault = Fault::new(child(path, key), format!("an {what} has no `{key}`")).at_key();
+            faults.push(fault.hint(format!("the node's `{key}` holds for all that is in it")));
+        }
+        return check(variant.params, &[&[tag][..], &misplaced].concat(), map, path, faults);
     }
     let message = match given.as_str().and_then(|word| near_miss(word, names.iter().copied())) {
         Some(near) => format!("unknown {what} {}; did you mean \"{near}\"?", show(given)),
@@ -204,7 +213,8 @@ fn check_tagged(
 fn one_of(names: &[&str]) -> String {
     match names.len() {
         0..=3 => either(&names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>()),
-        _ => format!("one of {}", names.join(", ")),
+        4..=20 => format!("one of {}", names.join(", ")),
+        _ => format!("one of {}", listed(names.iter().copied(), names.len())),
     }
 }
 

@@ -3,9 +3,10 @@
 use pixels::Step;
 
 use super::super::image_op::{Draw, ImageOp};
+use super::ranges::list;
 use super::{Augment, Augmentation};
 use crate::batch::ImageSize;
-use crate::params::{Fault, Faults, ParamType as _, params};
+use crate::params::{Fault, Faults, params};
 use crate::random::Key;
 
 params! {
@@ -56,12 +57,22 @@ fn check_ops(ops: &[Augmentation], size: ImageSize) -> Result<(), Faults> {
     }
     let mut faults = Faults::default();
     for (index, op) in ops.iter().enumerate() {
-        faults.keep(op.check(size).map_err(|Faults(own)| {
-            Faults(own.into_iter().map(|f| Fault { path: format!("/ops/{index}{}", f.path), ..f }).collect())
-        }));
+        let here = |fault| in_ops(fault, index, op.word());
+        faults.keep(op.check(size).map_err(|Faults(own)| Faults(own.into_iter().map(here).collect())));
     }
     faults.end()
 }
+
+/// A fault of an operation, as one of the combinator: `operation 0.1, `cutout`: …` for the second of the first's.
+fn in_ops(fault: Fault, index: usize, word: &str) -> Fault {
+    let message = match fault.message.strip_prefix(OPERATION) {
+        Some(deeper) => format!("{OPERATION}{index}.{deeper}"),
+        None => format!("{OPERATION}{index}, `{word}`: {}", fault.message),
+    };
+    Fault { path: format!("/ops/{index}{}", fault.path), message, ..fault }
+}
+
+const OPERATION: &str = "operation ";
 
 /// An operation of a combinator.
 struct Nested {
@@ -115,9 +126,7 @@ impl Augment for RandomChoice {
         let mut faults = Faults::default();
         faults.keep(check_ops(&self.ops, size));
         let Some(weights) = &self.p else { return faults.end() };
-        let fault = |message: &str, expected: String| {
-            Fault::new("/p", message).expected(expected).given(weights.to_json().to_string())
-        };
+        let fault = |message: &str, expected: String| Fault::new("/p", message).expected(expected).given(list(weights));
         if weights.len() != self.ops.len() {
             let expected = format!("one for each of the {} operations", self.ops.len());
             faults.0.push(fault("wrong number of weights in `p`", expected));

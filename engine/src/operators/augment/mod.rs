@@ -92,7 +92,7 @@ fn check<P: Augment>(params: &P, size: ImageSize, here: &str) -> Result<(), Faul
     let mut faults = Faults::default();
     faults.keep(params.check(size));
     if params.needs_colour() && size.channels < 3 {
-        let fault = Fault::new(here, format!("`{}` needs red, green and blue", P::NAME));
+        let fault = Fault::new(here, "this needs red, green and blue");
         let fault = fault.expected("an image of 3 channels or more").given(format!("an image of {size}"));
         faults.0.push(fault.hint("leave it out, or name an image in colour with `field`"));
     }
@@ -152,13 +152,13 @@ fn mask<'a>(
     let name = &params.also()[index];
     if name == params.field() || params.also()[..index].contains(name) {
         let fault = Fault::new(format!("/{key}"), format!("field {} is named twice", quoted(name)));
-        return Err(fault.expected("fields other than `field`, each once").into());
+        return Err(fault.expected("fields other than `field`, each once").given(quoted(name)).into());
     }
     let (field, own) = uint8_image_at(inputs, &key, name)?;
     if (own.height, own.width) != (size.height, size.width) {
         let hint = format!("a mask has a value for each pixel of `{}`", params.field());
-        let fault = mismatch(&format!("an image of {} × {} pixels", size.height, size.width), field, &hint);
-        return Err(Fault { path: format!("/{key}"), ..fault }.into());
+        let expected = format!("an image of {} × {} pixels", size.height, size.width);
+        return Err(Fault { path: format!("/{key}"), ..mismatch(&expected, field, &hint) }.into());
     }
     Ok(field)
 }

@@ -6,9 +6,9 @@ use pixels::ops::{Affine, Sampling};
 use super::super::image_op::ImageOp;
 use super::Augment;
 use super::drawn::always;
-use super::ranges::{NumberOrRange, ascending, check_colour, colour};
+use super::ranges::{NumberOrRange, ascending, check_colour, colour, list};
 use crate::batch::ImageSize;
-use crate::params::{Either, Fault, Faults, ParamType as _, choice, params};
+use crate::params::{Either, Fault, Faults, choice, params};
 
 choice! {
     /// How a place between pixels gets its colour.
@@ -96,14 +96,14 @@ params! {
 }
 
 impl RandomAffine {
-    /// Ranges of the two shears; none if the list has another length.
-    fn shears(&self) -> Option<[NumberOrRange; 2]> {
+    /// Ranges of the two shears; a list of another length is the error.
+    fn shears(&self) -> Result<[NumberOrRange; 2], &[f64]> {
         match &self.shear {
-            Either::One(most) => Some([(*most).into(), 0.0.into()]),
+            Either::One(most) => Ok([(*most).into(), 0.0.into()]),
             Either::Other(list) => match list[..] {
-                [low, high] => Some([[low, high].into(), 0.0.into()]),
-                [low, high, lowest, highest] => Some([[low, high].into(), [lowest, highest].into()]),
-                _ => None,
+                [low, high] => Ok([[low, high].into(), 0.0.into()]),
+                [low, high, lowest, highest] => Ok([[low, high].into(), [lowest, highest].into()]),
+                _ => Err(list),
             },
         }
     }
@@ -116,13 +116,13 @@ impl Augment for RandomAffine {
         faults.keep(ascending("scale", self.scale));
         faults.keep(check_colour("fill", &self.fill, size));
         match self.shears() {
-            Some(shears) => shears.iter().for_each(|shear| {
+            Ok(shears) => shears.iter().for_each(|shear| {
                 faults.keep(shear.check("shear"));
             }),
-            None => {
+            Err(values) => {
                 let fault = Fault::new("/shear", "wrong number of values in `shear`");
                 let fault = fault.expected("a number, a list of 2 or a list of 4");
-                faults.0.push(fault.given(self.shear.to_json().to_string()));
+                faults.0.push(fault.given(list(values)));
             }
         }
         faults.end()

@@ -4,7 +4,7 @@ use pixels::ops::Colour;
 
 use super::super::images::per_channel;
 use crate::batch::ImageSize;
-use crate::params::{Either, Fault, Faults, ParamType as _};
+use crate::params::{Either, Fault, Faults};
 
 /// A number, or a range from its first to its second number.
 pub type NumberOrRange = Either<f64, [f64; 2]>;
@@ -54,8 +54,14 @@ pub(super) fn ascending(key: &str, range: [f64; 2]) -> Result<(), Faults> {
         return Ok(());
     }
     let fault = Fault::new(format!("/{key}"), format!("the range in `{key}` descends"));
-    let fault = fault.expected("the least number first").given(range.to_json().to_string());
-    Err(fault.hint(format!("write [{}, {}]", range[1], range[0])).into())
+    let fault = fault.expected("the least number first").given(list(&range));
+    Err(fault.hint(format!("write {}", list(&[range[1], range[0]]))).into())
+}
+
+/// Numbers as a user writes them: whole ones without a fraction.
+pub(super) fn list(numbers: &[f64]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(f64::to_string).collect();
+    format!("[{}]", numbers.join(", "))
 }
 
 /// That a list is a colour for images of that size: a value a channel or one for all; `key` is the parameter.
@@ -63,7 +69,10 @@ pub(super) fn check_colour(key: &str, values: &[u8], size: ImageSize) -> Result<
     per_channel(key, values.len(), size)?;
     if values.len() > 4 {
         let fault = Fault::new(format!("/{key}"), format!("too many values in `{key}`"));
-        return Err(fault.expected("one for all channels: there are more than 4").given(values.len().to_string()).into());
+        return Err(fault
+            .expected("one for all channels: there are more than 4")
+            .given(values.len().to_string())
+            .into());
     }
     Ok(())
 }
