@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use crate::harness::{plan, resources, within};
 
 /// A batch's samples and the bytes of its fields.
-type Bytes = (BatchId, Vec<u64>, Vec<(String, Vec<u8>)>);
+pub type Bytes = (BatchId, Vec<u64>, Vec<(String, Vec<u8>)>);
 
 /// The first batches of each outlet.
-fn batches(plan: &Arc<Plan>, executor: &dyn Executor, range: BatchRange, count: usize) -> Vec<Bytes> {
+pub fn batches(plan: &Arc<Plan>, executor: &dyn Executor, range: BatchRange, count: usize) -> Vec<Bytes> {
     let mut all = Vec::new();
     for (outlet, _) in plan.outlets() {
         let pipeline = Arc::new(Pipeline::new(plan, outlet, &resources()).unwrap());
@@ -30,7 +30,7 @@ fn batches(plan: &Arc<Plan>, executor: &dyn Executor, range: BatchRange, count: 
     all
 }
 
-fn threaded(workers: usize) -> Threaded {
+pub fn threaded(workers: usize) -> Threaded {
     Threaded::new(workers, StopToken::new(), None).unwrap()
 }
 

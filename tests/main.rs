@@ -14,6 +14,9 @@ mod plans;
 /// Inline equals threaded, fused equals unfused, over random graphs.
 mod execution;
 
+/// Masks are moved along with their images.
+mod masks;
+
 /// Errors, panics, early ends and slow consumers end a pipeline in bounded time.
 mod shutdown;
 

@@ -1,4 +1,4 @@
-//! Operators: what a node can be. One file each, and one line in [`OPERATORS`].
+//! Operators: what a node can be. One file each, and one line in the list of [`OPERATORS`], or of [`AUGMENTATIONS`].
 //!
 //! An operator says what it reads and writes (its [`Signature`], from its parameters and what arrives) and makes a
 //! [`Kernel`], which works. The graph's checks, the plan, the schema and the documentation all come from the former.

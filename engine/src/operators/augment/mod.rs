@@ -1,6 +1,6 @@
 //! Augmentations: operators that change an image of bytes and leave its size.
 //!
-//! One is its parameters, what they must fulfil, and an [`ImageOp`] that draws what to do. [`list`] names them all;
+//! One is its parameters, what they must fulfil, and an [`ImageOp`] that draws what to do. `list.rs` names them all;
 //! being a node and being a part of `random_apply` and the like follow from that.
 
 mod color_jitter;
@@ -45,7 +45,7 @@ use super::registry::{Operator, PortSchemas, Role, Signature, Write, WriteMode};
 use crate::batch::{Field, ImageSize, Rows};
 use crate::params::{Fault, Faults, ParamSet, quoted};
 
-/// What [`list`] says of the parameters of an augmentation.
+/// What the list of [`AUGMENTATIONS`] says of their parameters.
 pub trait ImageParams: ParamSet + Send + Sync + 'static {
     /// Name in graph files.
     const NAME: &'static str;
@@ -103,7 +103,8 @@ fn check<P: Augment>(params: &P, size: ImageSize, here: &str) -> Result<(), Faul
 pub struct ImageOperator<P>(PhantomData<fn() -> P>);
 
 impl<P> ImageOperator<P> {
-    const NEW: Self = Self(PhantomData);
+    /// For a list of operators.
+    pub const NEW: Self = Self(PhantomData);
 }
 
 impl<P: Augment> Operator for ImageOperator<P> {
