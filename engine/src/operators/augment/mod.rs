@@ -11,6 +11,8 @@ mod flips;
 mod gaussian_blur;
 mod grayscale;
 mod list;
+#[cfg(test)]
+mod mask_tests;
 mod policies;
 mod random_adjust;
 mod random_affine;

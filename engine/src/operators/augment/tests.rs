@@ -8,14 +8,11 @@ use serde_json::{Value, json};
 
 use super::super::image_op::{Draw, ImageOp};
 use super::*;
-use crate::batch::{Draws, Schema, Values, ValuesMut};
-use crate::data::{Archive, Fallback, Where};
-use crate::operators::{AnyOperator, Resources};
 use crate::params::ParamType as _;
 use crate::random::Key;
 
 const SQUARE: ImageSize = ImageSize { height: 32, width: 32, channels: 3 };
-const OBLONG: ImageSize = ImageSize { height: 17, width: 23, channels: 3 };
+pub(super) const OBLONG: ImageSize = ImageSize { height: 17, width: 23, channels: 3 };
 
 /// Every augmentation, most of them so that they always act.
 fn examples() -> Vec<Value> {
@@ -86,7 +83,7 @@ fn draw(sample: u64, epoch: u64) -> Draw {
 }
 
 /// A picture in which up, down, left, right and every colour can be told apart.
-fn picture(size: ImageSize) -> Vec<u8> {
+pub(super) fn picture(size: ImageSize) -> Vec<u8> {
     let mut image = Vec::with_capacity(size.bytes());
     for row in 0..size.height {
         for column in 0..size.width {
@@ -312,60 +309,6 @@ fn nested_operations_do_not_shift_each_other() {
         let two = area(json!([cutout, cutout]), sample);
         assert!(two[0] == one[0] && two[1] != two[0], "two of a name draw differently: {two:?}");
     }
-}
-
-/// Rows of two fields with the same pixels through a node that has one of them in `also`.
-fn with_mask(operator: &dyn AnyOperator, params: &Value, fields: &[&str]) -> Vec<Vec<u8>> {
-    let mut schema = Schema::default();
-    fields.iter().for_each(|name| schema.set(Field::image(*name, OBLONG), 0));
-    let resources = Resources::new(Where {
-        data_dir: None,
-        env_dir: None,
-        cache_dir: None,
-        fallback: Fallback::Never,
-        archive: Archive::default(),
-    });
-    let site = Site { input: &schema, source: None, resources: &resources };
-    let Kernel::Map(map) = operator.kernel(params.as_object().unwrap(), &site).unwrap() else {
-        panic!("an augmentation is a map")
-    };
-    let samples = [0, 1, 2, 3, 4, 5, 6, 7];
-    let mut columns = vec![picture(OBLONG).repeat(samples.len()); fields.len()];
-    let inputs = fields.iter().map(|name| (*name, Values::Bytes(&[]))).collect();
-    let outputs = fields.iter().zip(&mut columns).map(|(name, rows)| (*name, ValuesMut::Bytes(rows))).collect();
-    let draws = Draws::new(Key::of_seed(4), 1, &samples);
-    map.apply(&mut Rows::new(&samples, draws, inputs, outputs)).unwrap();
-    columns
-}
-
-#[test]
-fn masks_move_along() {
-    let params = json!({ "degrees": 40, "padding": 5, "translate": [0.2, 0.2], "shear": 10 });
-    let mut tested = 0;
-    for operator in AUGMENTATIONS.iter().filter(|o| o.params().iter().any(|p| p.name == "also")) {
-        let known = |name: &str| operator.params().iter().any(|p| p.name == name);
-        let own = params.as_object().unwrap().iter().filter(|(name, _)| known(name));
-        let mut own: Value =
-            own.map(|(name, value)| (name.clone(), value.clone())).collect::<serde_json::Map<_, _>>().into();
-        let without = with_mask(*operator, &own, &["image"]);
-        own["also"] = json!(["mask"]);
-        let with = with_mask(*operator, &own, &["image", "mask"]);
-        assert!(with[0] == without[0], "{}: the mask changes the image", operator.name());
-        assert!(with[0] == with[1], "{}: the mask moves otherwise", operator.name());
-        assert!(with[0] != picture(OBLONG).repeat(8), "{}: nothing moves", operator.name());
-        // The mask's pixels stay what they are, however the image's are mixed and what comes into it.
-        if known("fill") {
-            own["fill"] = json!([77]);
-        }
-        if known("interpolation") {
-            own["interpolation"] = json!("bilinear");
-        }
-        let other = with_mask(*operator, &own, &["image", "mask"]);
-        assert!(other[1] == with[1], "{}: the mask gets the image's colours", operator.name());
-        assert_eq!(other[0] != with[0], known("fill"), "{}", operator.name());
-        tested += 1;
-    }
-    assert_eq!(tested, 6);
 }
 
 /// A picture of all: a row for each example, the image as it is first. `CONTACT_SHEET=FILE.ppm cargo test contact_sheet -- --ignored`.
