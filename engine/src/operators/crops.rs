@@ -2,6 +2,7 @@
 
 use pixels::{Axis, Step};
 
+use super::group::Group;
 use super::image_op::{Draw, ImageOp};
 use super::images::{per_channel, spread};
 use super::kernel::{Kernel, OperatorError, Site};
@@ -93,6 +94,7 @@ impl Operator for CenterCropOperator {
     type Params = CenterCrop;
     const NAME: &'static str = "center_crop";
     const ROLE: Role = Role::Map;
+    const GROUP: Group = Group::Sizes;
 
     fn signature(&self, params: &CenterCrop, inputs: &PortSchemas) -> Result<Signature, Faults> {
         let (_, _, channels) = images(inputs, &params.field, params.channels)?;
@@ -138,6 +140,7 @@ impl Operator for RandomCropOperator {
     type Params = RandomCrop;
     const NAME: &'static str = "random_crop";
     const ROLE: Role = Role::Map;
+    const GROUP: Group = Group::Sizes;
 
     fn signature(&self, params: &RandomCrop, inputs: &PortSchemas) -> Result<Signature, Faults> {
         let (_, images, channels) = images(inputs, &params.field, params.channels)?;

@@ -7,6 +7,7 @@ use crate::batch::{ImageSize, Rows};
 use crate::random::Rng;
 
 /// What a step is drawn from.
+#[derive(Clone, Debug)]
 pub struct Draw {
     /// Random numbers of the sample in this epoch.
     pub rng: Rng,
@@ -14,6 +15,14 @@ pub struct Draw {
     pub first_epoch: Rng,
     /// Epoch, from 0.
     pub epoch: u64,
+}
+
+impl Draw {
+    /// For a part of an operation: numbers of its own, see [`Rng::split`].
+    #[must_use]
+    pub fn split(&self, part: u64) -> Self {
+        Self { rng: self.rng.split(part), first_epoch: self.first_epoch.split(part), epoch: self.epoch }
+    }
 }
 
 /// Decides what to do to an image, from random numbers and its size, never from its pixels.
@@ -40,8 +49,8 @@ pub(super) struct ImageMap {
 
 impl ImageMap {
     /// An operation that leaves the size as it is, in place.
-    pub(super) fn in_place(field: &str, size: ImageSize, op: impl ImageOp + 'static) -> Self {
-        Self { field: field.to_owned(), size, after: size, in_place: true, op: Box::new(op) }
+    pub(super) fn in_place(field: &str, size: ImageSize, op: Box<dyn ImageOp>) -> Self {
+        Self { field: field.to_owned(), size, after: size, in_place: true, op }
     }
 
     /// An operation that makes another image, maybe of another size.

@@ -2,6 +2,7 @@
 
 use pixels::{Rect, Resize as Resizing};
 
+use super::group::Group;
 use super::image_op::Draw;
 use super::kernel::{Kernel, Map, OperatorError, Site};
 use super::pictures::{Choose, Images, ResizeFilter, Resized, images, size_of, sized, with_decoder};
@@ -60,6 +61,7 @@ impl Operator for ResizeOperator {
     type Params = Resize;
     const NAME: &'static str = "resize";
     const ROLE: Role = Role::Map;
+    const GROUP: Group = Group::Sizes;
 
     fn signature(&self, params: &Resize, inputs: &PortSchemas) -> Result<Signature, Faults> {
         let (_, images, channels) = images(inputs, &params.field, params.channels)?;

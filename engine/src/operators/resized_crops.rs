@@ -2,6 +2,7 @@
 
 use pixels::{Rect, Resize, ops::places};
 
+use super::group::Group;
 use super::image_op::Draw;
 use super::kernel::{Kernel, OperatorError, Site};
 use super::pictures::{Choose, Images, ResizeFilter, Resized, images, sized};
@@ -71,6 +72,7 @@ macro_rules! resized_crop {
             type Params = $params;
             const NAME: &'static str = $name;
             const ROLE: Role = Role::Map;
+            const GROUP: Group = Group::Sizes;
 
             fn signature(&self, params: &$params, inputs: &PortSchemas) -> Result<Signature, Faults> {
                 let (_, _, channels) = images(inputs, &params.field, params.channels)?;
