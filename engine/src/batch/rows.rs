@@ -130,6 +130,14 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// The rows of a field to read, if they have any number of bytes.
+    pub fn maybe_items(&self, field: &str) -> Option<&'a [Item]> {
+        match self.input(field) {
+            Values::Items(items) => Some(items),
+            Values::Bytes(_) => None,
+        }
+    }
+
     /// A field to write whose rows have any number of bytes.
     pub fn items_mut(&mut self, field: &str) -> &mut [Item] {
         match self.output(field) {

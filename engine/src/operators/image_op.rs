@@ -1,5 +1,7 @@
 //! Operators that change images by drawn steps.
 
+use std::sync::Arc;
+
 use pixels::{Pixels, Step};
 
 use super::kernel::{Map, OperatorError, Part};
@@ -33,6 +35,12 @@ pub trait ImageOp: Send + Sync {
     /// Draws the steps for one image, which has this size, and gives them to `push` in order. The size afterwards must
     /// be the same for every draw.
     fn draw(&self, size: ImageSize, draw: &mut Draw, push: &mut dyn FnMut(&Step<'_>));
+}
+
+impl<T: ImageOp + ?Sized> ImageOp for Arc<T> {
+    fn draw(&self, size: ImageSize, draw: &mut Draw, push: &mut dyn FnMut(&Step<'_>)) {
+        (**self).draw(size, draw, push);
+    }
 }
 
 /// An [`ImageOp`] over a field.

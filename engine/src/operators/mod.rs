@@ -25,6 +25,7 @@ mod mixing;
 mod mixup;
 mod normalize;
 mod one_hot;
+mod picture_masks;
 mod pictures;
 mod poison;
 mod registry;
