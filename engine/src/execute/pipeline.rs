@@ -118,6 +118,11 @@ impl Pipeline {
         self.end
     }
 
+    /// The node that its rows come from.
+    pub fn source(&self) -> usize {
+        self.source
+    }
+
     /// The rows of its source, counted in the files.
     pub fn shape(&self) -> &SourceShape {
         &self.shape

@@ -52,11 +52,11 @@ pub fn scale(level: Level, from: &[u8], formulas: &Formulas, to: &mut [f32], pas
     assert_eq!(from.len(), to.len(), "a result for each value");
     #[cfg(target_arch = "x86_64")]
     match level {
-        // SAFETY: this level means that the processor has these instructions, and the results lie at a multiple of 64.
         Level::Avx512 if past && to.as_ptr().cast::<u8>().align_offset(64) == 0 => {
+            // SAFETY: this level means that the processor has these instructions; the results lie at a multiple of 64.
             return unsafe { scale_past_caches(from, formulas, to) };
         }
-        // SAFETY: as above.
+        // SAFETY: this level means that the processor has these instructions.
         Level::Avx512 => return unsafe { scale_avx512(from, formulas, to) },
         // SAFETY: as above.
         Level::Avx2 => return unsafe { scale_avx2(from, formulas, to) },
