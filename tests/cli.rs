@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::harness::root;
 
 /// The engine, in a world of its own: no data, no cache, no server.
-fn engine(home: &Path) -> Command {
+pub fn engine(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_engine"));
     command.current_dir(root()).env_remove("ENGINE_DATA").env("XDG_CACHE_HOME", home).env("HOME", home);
     // Nothing listens there, so that a download fails at once.
@@ -20,7 +20,7 @@ fn engine(home: &Path) -> Command {
     command
 }
 
-fn ran(command: &mut Command) -> (i32, String, String) {
+pub fn ran(command: &mut Command) -> (i32, String, String) {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (status.code().unwrap_or(-1), text(stdout), text(stderr))

@@ -38,6 +38,12 @@ mod device;
 /// The real program: output, exit codes, Ctrl-C.
 mod cli;
 
+/// One data set in every format gives the same batches.
+mod formats;
+
+/// The real program on data files: pack, info, merge, split; samples that cannot be read.
+mod data_files;
+
 /// A run served to a viewer over a socket.
 mod inspect;
 

@@ -89,6 +89,13 @@ impl Dataset for Concatenated {
         self.sets[0].fields()
     }
 
+    fn unreadable_fields(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.sets.iter().flat_map(|set| set.unreadable_fields()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
     fn value(&self, row: u64, field: usize) -> Result<Value<'_>, DataError> {
         let (set, row) = self.find(row);
         set.value(row, field)

@@ -118,6 +118,11 @@ pub trait Dataset: Send + Sync {
     /// The fields, in order.
     fn fields(&self) -> &[DataField];
 
+    /// Fields that are in the files but cannot be read, each with the reason, for people.
+    fn unreadable_fields(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The value of a field in a row; `row` and `field` are in range. Offsets in files are checked, pixels are not
     /// decoded.
     fn value(&self, row: u64, field: usize) -> Result<Value<'_>, DataError>;

@@ -275,6 +275,19 @@ impl DataError {
         matches!(self, Self::Network { .. })
     }
 
+    /// Whether it may be about a row alone, so that the others can be read: false for a server that does not answer.
+    pub fn is_of_one_row(&self) -> bool {
+        matches!(
+            self,
+            Self::Sample { .. }
+                | Self::Unreadable { .. }
+                | Self::Format { .. }
+                | Self::Label { .. }
+                | Self::Missing { .. }
+                | Self::WrongKind { .. }
+        )
+    }
+
     /// The error for a failed write below the cache folder: a full disk has a sentence of its own.
     pub(super) fn writing(why: io::Error, needed: u64, folder: &Path, path: &Path) -> Self {
         match why.kind() {

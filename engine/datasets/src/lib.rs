@@ -28,6 +28,7 @@ pub mod mapped;
 pub mod npy;
 mod npy_header;
 pub mod numbers;
+mod ordered;
 mod parquet_file;
 pub mod parquet_images;
 mod parquet_pages;
@@ -41,6 +42,7 @@ mod tar_headers;
 pub mod tar_shards;
 mod transfer;
 mod unpack;
+mod verify;
 
 pub use cifar::{CifarRecords, Record, Split};
 pub use cifar100::Cifar100Records;
@@ -58,6 +60,7 @@ pub use remote::{Remote, open};
 pub use source::{Format, SourceOptions, open_dataset};
 pub use storage::Storage;
 pub use tar_shards::TarShards;
+pub use verify::verify;
 
 #[cfg(test)]
 mod tests;

@@ -242,6 +242,10 @@ impl Dataset for ParquetImages {
         &self.fields
     }
 
+    fn unreadable_fields(&self) -> Vec<String> {
+        self.skipped.clone()
+    }
+
     fn value(&self, row: u64, field: usize) -> Result<Value<'_>, DataError> {
         let (group, within) = self.find(row);
         let file = self.metadata(group).1.file.as_ref();

@@ -1,7 +1,7 @@
 //! Pixels to JPEG, for writing data sets.
 
 use crate::{ImageSize, PixelError};
-use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, SamplingFactor};
 
 /// How to write a JPEG: sequential, one scan, 8 bits, the standard Huffman tables, chroma of half the width and height.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +43,8 @@ pub fn encode_jpeg(pixels: &[u8], size: ImageSize, options: JpegOptions, out: &m
     };
     let mut encoder = Encoder::new(out, options.quality);
     encoder.set_sampling_factor(SamplingFactor::F_2_2);
+    // As libjpeg. Else one pixel's chroma of four is taken: small images get coloured fringes.
+    encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
     encoder.set_restart_interval(options.restart);
     encoder
         .encode(pixels, width, height, colours)

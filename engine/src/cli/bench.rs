@@ -54,8 +54,8 @@ pub(crate) fn bench(args: BenchArgs) -> Result<(), Failure> {
         return Err(Failure::Usage(format!("--input {wanted}: expected one of {}", names.join(", "))));
     };
     let stop = StopToken::new();
-    stop_at_ctrl_c(&stop)?;
-    let resources = args.data.resources(&stop, args.json);
+    stop_at_ctrl_c(&stop, "stopping at the next batch")?;
+    let resources = args.data.resources(&stop, args.json, false);
     let start = Instant::now();
     let pipeline = Arc::new(Pipeline::new(&plan, outlet, &resources).map_err(|e| failed(&e))?);
     if let Some(warning) = pipeline.warning() {

@@ -113,8 +113,9 @@ pub(crate) struct DataArgs {
 }
 
 impl DataArgs {
-    /// Resources that show a download's progress and stop it when asked.
-    pub(crate) fn resources(&self, stop: &StopToken, quiet: bool) -> Resources {
+    /// Resources that show a download's progress and stop it when asked, and tell of bad samples: in a line, and with
+    /// `json` as an event too.
+    pub(crate) fn resources(&self, stop: &StopToken, quiet: bool, json: bool) -> Resources {
         let mut archive = Archive::default();
         // For mirrors.
         if let Some(url) = std::env::var("ENGINE_CIFAR10_URL").ok().filter(|url| !url.is_empty()) {
@@ -131,19 +132,27 @@ impl DataArgs {
             archive,
         };
         let stop = stop.clone();
-        Resources::new(place).with_progress(progress::download(quiet), Box::new(move || stop.stopped()))
+        let warn = move |text: String| {
+            if json {
+                progress::warning_event(&text);
+            }
+            progress::warning_line(&text);
+        };
+        Resources::new(place)
+            .with_progress(progress::download(quiet), Box::new(move || stop.stopped()))
+            .with_warnings(warn)
     }
 }
 
-/// Sets the token at Ctrl-C and SIGTERM. The second time, the process ends at once.
-pub(crate) fn stop_at_ctrl_c(stop: &StopToken) -> Result<(), Failure> {
+/// Sets the token at Ctrl-C and SIGTERM, and says what is stopping. The second time, the process ends at once.
+pub(crate) fn stop_at_ctrl_c(stop: &StopToken, stopping: &'static str) -> Result<(), Failure> {
     let stop = stop.clone();
     let handler = move || {
         if stop.stopped() {
             engine::torch::exit_now(130);
         }
         stop.stop();
-        screen::note("stopping at the next batch (again: at once)");
+        screen::note(&format!("{stopping} (again: at once)"));
     };
     ctrlc::set_handler(handler).map_err(|e| Failure::Failed(format!("cannot watch for Ctrl-C: {e}")))
 }

@@ -2,12 +2,19 @@
 
 mod bench;
 mod common;
+mod data_files;
+mod info;
+mod info_text;
+mod merge;
 mod operators;
+mod pack;
+mod pack_images;
 mod plan;
 mod progress;
 mod run;
 mod schema;
 mod screen;
+mod split;
 mod validate;
 
 use std::process::ExitCode;
@@ -39,6 +46,8 @@ Examples:
   engine plan graphs/cifar.json                    what runs where, and why
   engine bench graphs/cifar.json                   the data pipeline alone
   engine operators cutout                          what an operator does
+  engine pack photos/train train.beton             images of any format in one file, to read fast
+  engine info train.beton --verify                 what a data file holds, and whether it is whole
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or wrong graph, 130 interrupted.";
 
@@ -56,6 +65,14 @@ enum Command {
     Schema(schema::SchemaArgs),
     /// Time the data pipeline of a graph, without its model.
     Bench(bench::BenchArgs),
+    /// Write a data set of any format into one .beton file.
+    Pack(pack::PackArgs),
+    /// Show what data files hold, and check them.
+    Info(info::InfoArgs),
+    /// Put .beton files together.
+    Merge(merge::MergeArgs),
+    /// Cut a .beton file into shards.
+    Split(split::SplitArgs),
 }
 
 /// Reads the arguments, runs the command, and says why it failed.
@@ -68,6 +85,10 @@ pub(crate) fn main() -> ExitCode {
         Command::Operators(args) => operators::operators(args),
         Command::Schema(args) => schema::schema(args),
         Command::Bench(args) => bench::bench(args),
+        Command::Pack(args) => pack::pack(args),
+        Command::Info(args) => info::info(args),
+        Command::Merge(args) => merge::merge(args),
+        Command::Split(args) => split::split(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,7 @@
 //! How a run looks on the screen.
 
 use std::io::IsTerminal as _;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use engine::data::{Phase, Progress};
@@ -12,6 +13,21 @@ use super::screen;
 
 /// Where no bar can be drawn, a line this often says that the run goes on.
 const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// The bar on the screen, for lines of other threads than its own.
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+fn show(bar: Option<ProgressBar>) {
+    *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+}
+
+/// A line of any thread, that the bar does not overwrite: something that went wrong and is mended.
+pub(crate) fn warning_line(text: &str) {
+    match &*SHOWN.lock().unwrap_or_else(PoisonError::into_inner) {
+        Some(bar) => bar.suspend(|| screen::warning_line(text)),
+        None => screen::warning_line(text),
+    }
+}
 
 /// Shows a download.
 pub(crate) fn download(quiet: bool) -> Box<dyn FnMut(Progress) + Send> {
@@ -60,6 +76,7 @@ impl Screen {
         if quiet {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
+        show(Some(bar.clone()));
         Self { bar, quiet, last_line: Instant::now(), steps_per_epoch: 1, steps: 1, built_in: false }
     }
 
@@ -72,6 +89,7 @@ impl Screen {
 
     /// Removes the bar.
     pub(crate) fn clear(&self) {
+        show(None);
         self.bar.finish_and_clear();
     }
 }
@@ -150,6 +168,54 @@ impl Observer for Screen {
     }
 }
 
+/// Shows work on the rows of a data set: a bar on a terminal, else a line now and then.
+pub(crate) struct RowsBar {
+    bar: ProgressBar,
+    doing: &'static str,
+    /// What a row is called in rates.
+    noun: &'static str,
+    quiet: bool,
+    start: Instant,
+    last_line: Instant,
+}
+
+impl RowsBar {
+    pub(crate) fn new(doing: &'static str, noun: &'static str, quiet: bool) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
+        let style = "{msg} {wide_bar:.cyan/dim} {human_pos} of {human_len} rows, {prefix}{eta} left";
+        bar.set_style(ProgressStyle::with_template(style).expect("the template is constant"));
+        bar.set_message(doing);
+        if quiet {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        let now = Instant::now();
+        show(Some(bar.clone()));
+        Self { bar, doing, noun, quiet, start: now, last_line: now }
+    }
+
+    /// So many rows of all are done; `bytes` were written, if it is known.
+    pub(crate) fn step(&mut self, done: u64, all: u64, bytes: Option<u64>) {
+        let rate = done as f64 / self.start.elapsed().as_secs_f64().max(1e-3);
+        let written = bytes.map_or_else(String::new, |bytes| format!("{}, ", screen::bytes(bytes)));
+        let numbers = format!("{} {}/s, {written}", screen::count(rate as u64), self.noun);
+        self.bar.set_length(all);
+        self.bar.set_position(done);
+        if !self.quiet && !std::io::stderr().is_terminal() && self.last_line.elapsed() > LINE_EVERY {
+            self.last_line = Instant::now();
+            let rows = format!("{} of {} rows", screen::count(done), screen::count(all));
+            screen::note(&format!("{}: {rows}, {}", self.doing, numbers.trim_end_matches(", ")));
+        }
+        self.bar.set_prefix(numbers);
+    }
+
+    /// Removes the bar; gives the time since it was made.
+    pub(crate) fn end(self) -> f64 {
+        show(None);
+        self.bar.finish_and_clear();
+        self.start.elapsed().as_secs_f64()
+    }
+}
+
 /// The last lines of a run.
 pub(crate) fn summary(summary: &Summary) {
     let how = if summary.stopped { "stopped" } else { "done" };
@@ -175,6 +241,11 @@ pub(crate) struct Events;
 fn number(n: f64) -> Value {
     // NaN is no JSON.
     serde_json::Number::from_f64(n).map_or(Value::Null, Value::Number)
+}
+
+/// Something went wrong that does not end the run.
+pub(crate) fn warning_event(text: &str) {
+    screen::out(json!({ "event": "warning", "text": text }));
 }
 
 impl Observer for Events {
@@ -205,7 +276,7 @@ impl Observer for Events {
     }
 
     fn warning(&mut self, text: &str) {
-        screen::out(json!({ "event": "warning", "text": text }));
+        warning_event(text);
         screen::warning(text);
     }
 

@@ -115,8 +115,8 @@ pub(crate) fn run(args: RunArgs) -> Result<(), Failure> {
     // Before the data, which may have to be downloaded.
     let folder = open_folder(&args)?;
     let stop = StopToken::new();
-    stop_at_ctrl_c(&stop)?;
-    let resources = args.data.resources(&stop, args.quiet || args.json);
+    stop_at_ctrl_c(&stop, "stopping at the next batch")?;
+    let resources = args.data.resources(&stop, args.quiet || args.json, args.json);
     let options = TrainOptions { epochs: args.epochs, steps: args.steps, precision: args.precision.map(Into::into) };
     let mut session = match Session::new(&plan, &machine, &resources, &options) {
         Ok(session) => session,

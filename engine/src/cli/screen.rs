@@ -36,6 +36,11 @@ pub(crate) fn warning(text: &str) {
     note(&format!("{bar}\n{} {text}\n{bar}", coloured("WARNING:", 33)));
 }
 
+/// Something that went wrong and is mended, in a line.
+pub(crate) fn warning_line(text: &str) {
+    note(&format!("{} {text}", coloured("warning:", 33)));
+}
+
 /// A count with thousands set apart: 1,234,567.
 pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -64,6 +69,23 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
+/// A number of bytes: 512 bytes, 8 MiB, 1.5 GiB.
+pub(crate) fn bytes(n: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if n < 1024 {
+        return plural(n, "byte");
+    }
+    let mut value = n as f64 / 1024.0;
+    let mut unit = 0;
+    // What would be rounded to 1024.0 is the next unit's 1.
+    while value >= 1023.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let digits = format!("{value:.1}");
+    format!("{} {}", digits.strip_suffix(".0").unwrap_or(&digits), UNITS[unit])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +94,8 @@ mod tests {
     fn numbers_as_people_write_them() {
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([8.34, 59.96, 252.0, 4800.0].map(duration), ["8.3 s", "1 min 00 s", "4 min 12 s", "1 h 20 min"]);
+        let sizes = [0, 1, 1023, 1024, 1536, (1 << 20) - 1, 8 << 20, 5 << 29];
+        let expected = ["0 bytes", "1 byte", "1,023 bytes", "1 KiB", "1.5 KiB", "1 MiB", "8 MiB", "2.5 GiB"];
+        assert_eq!(sizes.map(bytes), expected);
     }
 }

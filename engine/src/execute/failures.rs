@@ -7,6 +7,9 @@ use super::error::RunError;
 use crate::batch::Slot;
 use crate::operators::{OnError, Source, SourceShape};
 
+/// Bad samples that an error lists at most; each was told when it was found.
+const LISTED: usize = 20;
+
 /// The bad samples of a pipeline so far.
 pub(super) struct Failures {
     policy: OnError,
@@ -48,11 +51,15 @@ impl Failures {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             let new = seen.insert(sample, error.message.clone()).is_none();
             if seen.len() as u64 > self.max.min(self.rows.saturating_sub(1)) {
+                let listed =
+                    seen.iter().take(LISTED).map(|(sample, why)| format!("\n  {}: {why}", source.place(*sample)));
+                let more = seen.len().saturating_sub(LISTED);
+                let more = if more > 0 { format!("\n  and {more} more") } else { String::new() };
                 let message = format!(
-                    "{} samples cannot be read, and `max_failures` allows {}; the last: {}",
+                    "{} samples cannot be read, and `max_failures` allows {}:{}{more}",
                     seen.len(),
                     self.max,
-                    error.message
+                    listed.collect::<String>()
                 );
                 return Err(RunError { node, message, row: None });
             }

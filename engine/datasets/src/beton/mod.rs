@@ -15,7 +15,6 @@ mod info;
 mod jpeg;
 mod layout;
 mod merge;
-mod ordered;
 mod pages;
 mod part;
 mod read;
@@ -24,7 +23,7 @@ mod scan;
 mod split;
 mod table;
 mod target;
-mod verify;
+pub(crate) mod verify;
 mod write;
 mod write_rows;
 
@@ -35,7 +34,7 @@ pub use read::{Beton, LeftOut};
 pub use split::split;
 pub use verify::{BadRow, Verified, verify};
 pub use write::{WriteOptions, Writer, Written};
-pub use write_rows::write;
+pub use write_rows::{write, write_some};
 
 /// What [`write()`], [`merge`], [`split()`] and [`verify()`] call now and then, with the rows done and all rows:
 /// `false` stops the work, which then ends in [`DataError::Cancelled`](super::DataError::Cancelled).

@@ -329,6 +329,10 @@ impl Dataset for Beton {
         &self.fields
     }
 
+    fn unreadable_fields(&self) -> Vec<String> {
+        self.left_out.iter().map(|left| format!("{}: {}", left.name, left.why)).collect()
+    }
+
     fn value(&self, row: u64, field: usize) -> Result<Value<'_>, DataError> {
         let column = &self.columns[self.picked[field]];
         match self.at_once(row, column) {

@@ -6,17 +6,17 @@ use pixels::ImageSize;
 
 use super::OnProgress;
 use super::layout::FieldType;
-use super::ordered::in_order;
 use super::part::Part;
 use super::read::{Beton, Column};
 use super::table::{self, Record};
+use crate::ordered::in_order;
 use crate::{DataError, Dataset};
 
 /// Rows that a thread checks at a time.
-const ROWS: u64 = 64;
+pub(crate) const ROWS: u64 = 64;
 
 /// Bad rows listed at most; a file damaged throughout has millions.
-const LISTED: usize = 1000;
+pub(crate) const LISTED: usize = 1000;
 
 /// What [`verify`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

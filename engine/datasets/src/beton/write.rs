@@ -216,6 +216,22 @@ impl Writer {
         Ok(Written { rows, bytes: self.seal()?.publish()? })
     }
 
+    /// As [`finish`](Self::finish), if there are fewer rows than were announced, since some could not be made: the file
+    /// has those that were written. Its data starts where it would have with all of them, which no reader minds.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`finish`](Self::finish), but for missing rows: only none at all is an error.
+    pub fn finish_short(mut self) -> Result<Written, DataError> {
+        if self.done == 0 {
+            // `seal` says so.
+            return self.finish();
+        }
+        self.rows_end -= (self.rows - self.done) * self.row_bytes as u64;
+        self.rows = self.done;
+        self.finish()
+    }
+
     /// Brings all of it to the disk, without giving it its name.
     pub(super) fn seal(mut self) -> Result<Sealed, DataError> {
         if self.done != self.rows {

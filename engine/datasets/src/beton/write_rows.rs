@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use super::OnProgress;
-use super::ordered::in_order;
 use super::write::{Writer, Written};
+use crate::ordered::in_order;
 use crate::{DataError, Value};
 
 /// Rows that a thread makes at a time: little enough to stay in memory, enough to hide the handing over.
@@ -19,12 +19,37 @@ const ROWS: u64 = 16;
 /// The error of the first row that fails, those of [`Writer::append`] and [`Writer::finish`], and
 /// [`DataError::Cancelled`]. Nothing is left of the file then.
 pub fn write<'a>(
-    mut writer: Writer,
+    writer: Writer,
     rows: u64,
     workers: usize,
     make: &(dyn Fn(u64) -> Result<Vec<Value<'a>>, DataError> + Sync),
     progress: OnProgress<'_>,
 ) -> Result<Written, DataError> {
+    fill(writer, rows, workers, &|row| make(row).map(Some), progress)?.finish()
+}
+
+/// As [`write()`], but for rows that `make` gives `None` for: the file does not have them.
+///
+/// # Errors
+///
+/// Those of [`write()`], but for rows that are missing.
+pub fn write_some<'a>(
+    writer: Writer,
+    rows: u64,
+    workers: usize,
+    make: &(dyn Fn(u64) -> Result<Option<Vec<Value<'a>>>, DataError> + Sync),
+    progress: OnProgress<'_>,
+) -> Result<Written, DataError> {
+    fill(writer, rows, workers, make, progress)?.finish_short()
+}
+
+fn fill<'a>(
+    mut writer: Writer,
+    rows: u64,
+    workers: usize,
+    make: &(dyn Fn(u64) -> Result<Option<Vec<Value<'a>>>, DataError> + Sync),
+    progress: OnProgress<'_>,
+) -> Result<Writer, DataError> {
     let make_piece = |piece: u64| {
         let from = piece * ROWS;
         (from..rows.min(from + ROWS)).map(make).collect::<Result<Vec<_>, _>>()
@@ -35,7 +60,7 @@ pub fn write<'a>(
             Ok(piece) => piece,
             Err(error) => return ControlFlow::Break(error),
         };
-        for row in &piece {
+        for row in piece.iter().flatten() {
             if let Err(error) = writer.append(row) {
                 return ControlFlow::Break(error);
             }
@@ -49,6 +74,6 @@ pub fn write<'a>(
     });
     match end {
         ControlFlow::Break(error) => Err(error),
-        ControlFlow::Continue(()) => writer.finish(),
+        ControlFlow::Continue(()) => Ok(writer),
     }
 }

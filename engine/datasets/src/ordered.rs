@@ -21,7 +21,7 @@ struct State<T> {
 /// Makes `pieces` pieces on `workers` threads and takes them on this one, in order. A break ends the work.
 ///
 /// With one worker all is done on this thread. A panic of a thread goes on in this one.
-pub(super) fn in_order<T: Send, B>(
+pub(crate) fn in_order<T: Send, B>(
     pieces: u64,
     workers: usize,
     make: &(impl Fn(u64) -> T + Sync),
