@@ -60,9 +60,9 @@ fn cifar(with_data: bool) -> Result<Graph, GraphError> {
     let test = source("test", Split::Test, 1000, Order::Sequential, false);
 
     let flip = graph.node("flip", RandomHorizontalFlip::default(), &train);
-    let shift = RandomTranslate { padding: 2, fill: mean_colour.clone(), field: "image".into() };
+    let shift = RandomTranslate { fill: mean_colour.clone(), ..RandomTranslate::new(2) };
     let translate = graph.node("translate", shift, &flip);
-    let square = Cutout { crop_size: 8, fill: mean_colour, field: "image".into() };
+    let square = Cutout { fill: mean_colour, ..Cutout::new(8) };
     let cutout = graph.node("cutout", square, &translate);
     let train = to_tensors(&mut graph, "", &cutout);
 

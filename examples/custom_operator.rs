@@ -1,5 +1,5 @@
-//! An operator of one's own, used beside those of the engine: `random_invert`, which makes the negative of some images,
-//! as torchvision's RandomInvert does.
+//! An operator of one's own, used beside those of the engine: `random_darken`, which makes the negative of some images,
+//! as torchvision's RandomDarken does.
 //!
 //! It is registered, and a graph that uses it is validated, planned and run like any other: its node is fused with its
 //! neighbours, and both executors give the same bytes.
@@ -25,9 +25,9 @@ use engine::plan::{Pass, Plan, PlanOptions};
 
 // First: the parameters. A graph file is checked against them; the JSON Schema shows them as well.
 params! {
-    /// Makes the negative of each image with probability `prob`.
-    pub struct RandomInvert: Default {
-        /// Probability that an image becomes its negative.
+    /// Halves the values of each image with probability `prob`.
+    pub struct RandomDarken: Default {
+        /// Probability that an image is darkened.
         prob: f64 = 0.5 => 0.0..=1.0,
         /// Field to work on: uint8, height × width × channels.
         field: String = "image".to_owned(),
@@ -35,21 +35,21 @@ params! {
 }
 
 /// With this, `GraphBuilder` takes the parameters too.
-impl OperatorParams for RandomInvert {
+impl OperatorParams for RandomDarken {
     fn operator_name(&self) -> &'static str {
-        RandomInvertOperator::NAME
+        RandomDarkenOperator::NAME
     }
 }
 
 /// Second: what a node of this kind reads and writes, and what does its work.
-struct RandomInvertOperator;
+struct RandomDarkenOperator;
 
-impl Operator for RandomInvertOperator {
-    type Params = RandomInvert;
-    const NAME: &'static str = "random_invert";
+impl Operator for RandomDarkenOperator {
+    type Params = RandomDarken;
+    const NAME: &'static str = "random_darken";
     const ROLE: Role = Role::Map;
 
-    fn signature(&self, params: &RandomInvert, inputs: &PortSchemas) -> Result<Signature, Faults> {
+    fn signature(&self, params: &RandomDarken, inputs: &PortSchemas) -> Result<Signature, Faults> {
         // Or a fault of one's own: `Fault::new("/prob", "what is wrong")`, with what was expected and given.
         let (field, _) = uint8_image(inputs, &params.field)?;
         Ok(Signature {
@@ -60,25 +60,25 @@ impl Operator for RandomInvertOperator {
         })
     }
 
-    fn kernel(&self, params: &RandomInvert, site: &Site<'_>) -> Result<Kernel, OperatorError> {
+    fn kernel(&self, params: &RandomDarken, site: &Site<'_>) -> Result<Kernel, OperatorError> {
         let field = site.input.field(&params.field).expect("the signature found it");
-        Ok(Kernel::Map(Box::new(Invert { params: params.clone(), row_bytes: field.row_bytes() })))
+        Ok(Kernel::Map(Box::new(Darken { params: params.clone(), row_bytes: field.row_bytes() })))
     }
 }
 
 /// Third: the work, on any range of rows.
-struct Invert {
-    params: RandomInvert,
+struct Darken {
+    params: RandomDarken,
     row_bytes: usize,
 }
 
-impl Map for Invert {
+impl Map for Darken {
     fn apply(&self, rows: &mut Rows<'_>) -> Result<(), OperatorError> {
         // What is drawn for a row follows from the seed, the node, the epoch and the sample: not from the chunk.
         let draws = rows.draws();
         for (row, values) in rows.write::<u8>(&self.params.field).chunks_exact_mut(self.row_bytes).enumerate() {
             if draws.row(row).unit() < self.params.prob {
-                values.iter_mut().for_each(|value| *value = 255 - *value);
+                values.iter_mut().for_each(|value| *value /= 2);
             }
         }
         Ok(())
@@ -86,19 +86,19 @@ impl Map for Invert {
 }
 
 const GRAPH: &str = r#"{
-  "name": "inverted",
+  "name": "darkened",
   "nodes": {
     "images": { "op": "shapes", "batch_size": 256, "order": "random" },
     "flip": { "op": "random_horizontal_flip", "input": "images" },
-    "invert": { "op": "random_invert", "input": "flip", "prob": 0.3 },
-    "normalize": { "op": "normalize", "input": "invert", "mean": [127.5], "std": [64] }
+    "darken": { "op": "random_darken", "input": "flip", "prob": 0.3 },
+    "normalize": { "op": "normalize", "input": "darken", "mean": [127.5], "std": [64] }
   }
 }"#;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let machine = engine::torch::probe();
     let mut registry = Registry::builtin();
-    registry.register(&RandomInvertOperator);
+    registry.register(&RandomDarkenOperator);
     let file = GraphFile::parse(GRAPH, "the example's graph")?;
     let graph = Graph::validate_file(&file, &registry)?;
     let plan = Arc::new(Plan::new(&graph, &machine, &PlanOptions::default())?);

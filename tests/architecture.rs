@@ -76,8 +76,9 @@ fn modules_know_only_what_they_may() {
         assert_eq!(names(folder, &["use tch", "tch::Tensor"]), nothing, "tensors are not {folder}'s");
     }
     let device_operators = ["convert.rs", "normalize.rs", "to_torch_image.rs", "kernel.rs"];
-    for file in sources(&root().join("engine/src/operators")) {
-        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+    let operators = root().join("engine/src/operators");
+    for file in sources(&operators) {
+        let name = file.strip_prefix(&operators).unwrap().to_str().unwrap().to_owned();
         if !device_operators.contains(&name.as_str()) {
             assert_eq!(names(&format!("operators/{name}"), &torch), nothing, "only device operators name torch");
         }

@@ -1,21 +1,115 @@
 //! The same bits, whoever computes them.
 
+use std::collections::BTreeSet;
+
 use engine::batch::BatchId;
 use engine::execute::{BatchRange, Inline};
+use engine::operators::AUGMENTATIONS;
 use engine::plan::PlanOptions;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::harness::{Bytes, batches, plan, threaded, within};
 
+/// A range below a number, or a number alone.
+fn range(most: f64) -> BoxedStrategy<Value> {
+    let pair = (0.0..=most, 0.0..=most).prop_map(|(a, b)| json!([a.min(b), a.max(b)]));
+    prop_oneof![(0.0..=most).prop_map(|number| json!(number)), pair].boxed()
+}
+
+/// One of some words.
+fn one_of(words: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
+    prop::sample::select(words)
+}
+
+/// Augmentations with random parameters, `field` left out: a strategy for each kind.
+fn augmentations() -> Vec<BoxedStrategy<Value>> {
+    let interpolation = || one_of(&["nearest", "bilinear"]);
+    let shares = || [0.0..1.0, 0.0..1.0];
+    let erased = prop_oneof![
+        any::<[u8; 3]>().prop_map(|colour| json!(colour)),
+        one_of(&["mean", "random"]).prop_map(|word| json!(word)),
+    ];
+    let mut all = vec![
+        (one_of(&["random_horizontal_flip", "random_vertical_flip"]), 0.0..=1.0)
+            .prop_map(|(op, p)| json!({ "op": op, "flip_prob": p }))
+            .boxed(),
+        Just(json!({ "op": "alternating_flip" })).boxed(),
+        (0_u32..40, any::<[u8; 3]>())
+            .prop_map(|(padding, fill)| json!({ "op": "random_translate", "padding": padding, "fill": fill }))
+            .boxed(),
+        (0_u32..=32, any::<u8>(), one_of(&["inside", "anywhere"]))
+            .prop_map(|(size, fill, c)| json!({ "op": "cutout", "crop_size": size, "fill": [fill], "centre": c }))
+            .boxed(),
+        (0.0..=1.0, range(1.0).prop_filter("a range", Value::is_array), erased)
+            .prop_map(|(p, scale, value)| json!({ "op": "random_erasing", "p": p, "scale": scale, "value": value }))
+            .boxed(),
+        (range(180.0), interpolation(), any::<[u8; 3]>())
+            .prop_map(|(d, i, fill)| json!({ "op": "random_rotation", "degrees": d, "interpolation": i, "fill": fill }))
+            .boxed(),
+        (range(90.0), shares(), range(60.0), interpolation(), any::<u8>())
+            .prop_map(|(d, t, s, i, fill)| {
+                json!({ "op": "random_affine", "degrees": d, "translate": t, "scale": [0.5, 2], "shear": s,
+                    "interpolation": i, "fill": [fill] })
+            })
+            .boxed(),
+        (shares(), any::<u8>())
+            .prop_map(|(t, fill)| json!({ "op": "random_affine", "degrees": 0, "translate": t, "fill": [fill] }))
+            .boxed(),
+        (range(1.5), range(1.5), range(1.5), range(0.5))
+            .prop_map(|(b, c, s, h)| {
+                json!({ "op": "color_jitter", "brightness": b, "contrast": c, "saturation": s, "hue": h })
+            })
+            .boxed(),
+        Just(json!({ "op": "grayscale" })).boxed(),
+        (0_u32..=256, 0.0..=1.0).prop_map(|(t, p)| json!({ "op": "random_solarize", "threshold": t, "p": p })).boxed(),
+        (0_u32..=8, 0.0..=1.0).prop_map(|(bits, p)| json!({ "op": "random_posterize", "bits": bits, "p": p })).boxed(),
+        (0.0..3.0, 0.0..=1.0)
+            .prop_map(|(f, p)| json!({ "op": "random_adjust_sharpness", "sharpness_factor": f, "p": p }))
+            .boxed(),
+        (0_u32..5).prop_map(|radius| json!({ "op": "gaussian_blur", "kernel_size": 2 * radius + 1 })).boxed(),
+        (0_u32..4, 0_u32..31, interpolation())
+            .prop_map(|(n, m, i)| json!({ "op": "rand_augment", "num_ops": n, "magnitude": m, "interpolation": i }))
+            .boxed(),
+        interpolation().prop_map(|i| json!({ "op": "trivial_augment_wide", "interpolation": i })).boxed(),
+    ];
+    for op in ["random_brightness", "random_contrast", "random_saturation"] {
+        let params = (0.0..2.0, 0.0..=1.0);
+        all.push(params.prop_map(move |(m, p)| json!({ "op": op, "magnitude": m, "p": p })).boxed());
+    }
+    for op in ["random_grayscale", "random_invert", "random_autocontrast", "random_equalize"] {
+        all.push((0.0..=1.0).prop_map(move |p| json!({ "op": op, "p": p })).boxed());
+    }
+    all
+}
+
+/// Those that hold others.
+fn combinators(ops: impl Strategy<Value = Vec<Value>> + Clone + 'static) -> Vec<BoxedStrategy<Value>> {
+    vec![
+        (ops.clone(), 0.0..=1.0).prop_map(|(ops, p)| json!({ "op": "random_apply", "ops": ops, "p": p })).boxed(),
+        (ops.clone(), 0.1..1.0)
+            .prop_map(|(ops, weight)| {
+                let weights: Vec<f64> = (1..=ops.len()).map(|n| weight * n as f64).collect();
+                json!({ "op": "random_choice", "ops": ops, "p": weights })
+            })
+            .boxed(),
+        ops.prop_map(|ops| json!({ "op": "random_order", "ops": ops })).boxed(),
+    ]
+}
+
+fn plain_augmentation() -> impl Strategy<Value = Value> + Clone {
+    proptest::strategy::Union::new(augmentations())
+}
+
 /// A node that works on images of bytes, height × width × channels.
 fn augmentation() -> impl Strategy<Value = Value> {
+    let combined = plain_augmentation().prop_recursive(2, 8, 3, |inner| {
+        proptest::strategy::Union::new(combinators(prop::collection::vec(inner, 1..4)))
+    });
     prop_oneof![
-        (0.0..=1.0).prop_map(|p| json!({ "op": "random_horizontal_flip", "flip_prob": p })),
-        (0_u32..40, any::<[u8; 3]>())
-            .prop_map(|(padding, fill)| json!({ "op": "random_translate", "padding": padding, "fill": fill })),
-        (0_u32..=32, any::<u8>()).prop_map(|(size, fill)| json!({ "op": "cutout", "crop_size": size, "fill": [fill] })),
-        Just(json!({ "op": "to_device", "device": "cpu" })),
+        5 => plain_augmentation(),
+        2 => combined,
+        1 => Just(json!({ "op": "to_device", "device": "cpu" })),
     ]
 }
 
@@ -166,6 +260,50 @@ proptest! {
                 };
                 let other = batches(&plan(&graph, &options), &threaded(workers), range, 3);
                 assert!(reference == other, "unfused: {unfused}, of {graph:#}");
+            }
+        });
+    }
+}
+
+/// One of each kind, combinators too.
+fn one_of_each() -> impl Strategy<Value = Vec<Value>> {
+    let mut all = augmentations();
+    all.extend(combinators(prop::collection::vec(plain_augmentation(), 1..4)));
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2, ..ProptestConfig::default() })]
+
+    /// A chain for each pair: composed into one pass, or each node by itself.
+    #[test]
+    fn every_pair_composes(kinds in one_of_each(), workers in 1_usize..4, chunk in 1_usize..8, epoch in 0_u64..3) {
+        within(120, move || {
+            let named: BTreeSet<&str> = kinds.iter().filter_map(|kind| kind["op"].as_str()).collect();
+            // Of the two flips either is there.
+            assert!(named.len() + 1 >= AUGMENTATIONS.len(), "some augmentations are missing: {named:?}");
+            let mut nodes = serde_json::Map::new();
+            nodes.insert("source".into(), json!({ "op": "shapes", "batch_size": 6, "order": "random" }));
+            for (i, one) in kinds.iter().enumerate() {
+                for (j, other) in kinds.iter().enumerate() {
+                    let (mut first, mut second) = (one.clone(), other.clone());
+                    first["input"] = "source".into();
+                    second["input"] = format!("first_{i}_{j}").into();
+                    nodes.insert(format!("first_{i}_{j}"), first);
+                    nodes.insert(format!("second_{i}_{j}"), second);
+                }
+            }
+            let graph = json!({ "name": "pairs", "nodes": nodes });
+            let range = BatchRange { start: BatchId { epoch, index: 0 }, end_epoch: epoch + 1 };
+            let reference = batches(&plan(&graph, &PlanOptions::default()), &Inline::default(), range, 1);
+            assert_eq!(reference.len(), kinds.len() * kinds.len());
+            for unfused in [false, true] {
+                let options = PlanOptions { rows_per_chunk: Some(chunk), unfused, ..PlanOptions::default() };
+                let other = batches(&plan(&graph, &options), &threaded(workers), range, 1);
+                for (index, (a, b)) in reference.iter().zip(&other).enumerate() {
+                    let (i, j) = (index / kinds.len(), index % kinds.len());
+                    assert!(a == b, "unfused: {unfused}, of {} and {}, or another pair", kinds[i], kinds[j]);
+                }
             }
         });
     }

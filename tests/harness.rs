@@ -46,13 +46,22 @@ pub fn resources() -> Resources {
 
 /// A valid graph from JSON.
 pub fn graph(json: &serde_json::Value) -> Graph {
+    graph_of(json, &Registry::builtin())
+}
+
+fn graph_of(json: &serde_json::Value, registry: &Registry) -> Graph {
     let file = GraphFile::parse(&json.to_string(), "test").unwrap_or_else(|e| panic!("{e}"));
-    Graph::validate_file(&file, &Registry::builtin()).unwrap_or_else(|e| panic!("{e}"))
+    Graph::validate_file(&file, registry).unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// A plan from JSON.
 pub fn plan(json: &serde_json::Value, options: &PlanOptions) -> Arc<Plan> {
-    Arc::new(Plan::new(&graph(json), &MACHINE, options).unwrap_or_else(|e| panic!("{e}")))
+    plan_of(json, &Registry::builtin(), options)
+}
+
+/// A plan from JSON, with operators of the test's own.
+pub fn plan_of(json: &serde_json::Value, registry: &Registry, options: &PlanOptions) -> Arc<Plan> {
+    Arc::new(Plan::new(&graph_of(json, registry), &MACHINE, options).unwrap_or_else(|e| panic!("{e}")))
 }
 
 /// A batch's samples and the bytes of its fields.

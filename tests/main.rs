@@ -17,6 +17,12 @@ mod execution;
 /// Operators that mix rows, mark samples or handle fields and labels.
 mod mixing;
 
+/// Masks are moved along with their images.
+mod masks;
+
+/// Images of any size: decoded, resized, cropped.
+mod pictures;
+
 /// Errors, panics, early ends and slow consumers end a pipeline in bounded time.
 mod shutdown;
 

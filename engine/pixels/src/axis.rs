@@ -65,19 +65,37 @@ impl Axis {
     /// The last place first.
     pub fn mirrored(len: usize) -> Self {
         let mut axis = Self::EMPTY;
-        axis.push(Run::new(len, len.checked_sub(1), true));
+        if let Some(last) = len.checked_sub(1) {
+            axis.set(0, Run::new(len, Some(last), true));
+        }
         axis
     }
 
     /// `len` places from `origin` on, which may lie outside of the `size` places that there are.
     pub fn window(size: usize, origin: isize, len: usize) -> Self {
-        let mut axis = Self::EMPTY;
         let before = (origin.min(0).unsigned_abs()).min(len);
         let from = origin.max(0) as usize;
         let inside = (len - before).min(size.saturating_sub(from));
-        axis.push(Run::new(before, None, false));
-        axis.push(Run::new(inside, Some(from), false));
-        axis.push(Run::new(len - before - inside, None, false));
+        let after = len - before - inside;
+        let mut axis = Self::EMPTY;
+        match (before > 0, inside > 0, after > 0) {
+            (false, true, false) => axis.set(0, Run::new(inside, Some(from), false)),
+            (true, true, false) => {
+                axis.set(0, Run::new(before, None, false));
+                axis.set(1, Run::new(inside, Some(from), false));
+            }
+            (false, true, true) => {
+                axis.set(0, Run::new(inside, Some(from), false));
+                axis.set(1, Run::new(after, None, false));
+            }
+            (true, true, true) => {
+                axis.set(0, Run::new(before, None, false));
+                axis.set(1, Run::new(inside, Some(from), false));
+                axis.set(2, Run::new(after, None, false));
+            }
+            (_, false, _) if len > 0 => axis.set(0, Run::new(len, None, false)),
+            (_, false, _) => {}
+        }
         axis
     }
 
@@ -134,6 +152,13 @@ impl Axis {
         self
     }
 
+    /// A piece at the end, which the one before it does not go on into.
+    #[inline]
+    fn set(&mut self, place: usize, run: Run) {
+        self.runs[place] = run;
+        self.count = place + 1;
+    }
+
     /// Adds a piece; whether there was room.
     fn push(&mut self, run: Run) -> bool {
         if run.len == 0 {
@@ -176,6 +201,17 @@ impl Axis {
             return Some(*self);
         }
         let mut axis = Self::EMPTY;
+        if let [piece] = inner.runs()
+            && let Some(first) = piece.from()
+        {
+            // All from one piece: each run stays one.
+            for (place, run) in self.runs().iter().enumerate() {
+                let from = run.from().map(|from| if piece.backwards { first - from } else { first + from });
+                let backwards = from.is_some() && run.backwards != piece.backwards;
+                axis.set(place, Run::new(run.len(), from, backwards));
+            }
+            return Some(axis);
+        }
         for run in self.runs() {
             let Some(wanted) = run.source() else {
                 axis.push(*run).then_some(())?;

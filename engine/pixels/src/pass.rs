@@ -33,6 +33,8 @@ pub enum Target<'a> {
         table: &'a ValueTable,
         /// As bytes, aligned to the table's type.
         to: &'a mut [u8],
+        /// Whether they may go past the caches: see [`ValueTable::apply_past`].
+        past: bool,
     },
 }
 
@@ -213,17 +215,17 @@ impl<'a> Pass<'a> {
     pub fn finish(mut self, target: Target<'_>) {
         match target {
             Target::Bytes(to) => self.draw(to),
-            Target::Values { table, to } => {
+            Target::Values { table, to, past } => {
                 let level = self.memory.level;
                 if self.is_plain() {
                     let from = match self.held {
                         Some(held) => &self.memory.images[held][..self.size.bytes()],
                         None => self.source.bytes,
                     };
-                    return table.apply(level, from, to);
+                    return table.apply_past(level, from, to, past);
                 }
                 let held = self.render();
-                table.apply(level, &self.memory.images[held][..self.size.bytes()], to);
+                table.apply_past(level, &self.memory.images[held][..self.size.bytes()], to, past);
             }
         }
     }
@@ -407,7 +409,7 @@ mod tests {
                     prop_assert_eq!(pass.size(), expected_size);
                     if values {
                         let mut to = vec![0.0_f32; expected.len()];
-                        pass.finish(Target::Values { table: &table, to: bytemuck::cast_slice_mut(&mut to) });
+                        pass.finish(Target::Values { table: &table, to: bytemuck::cast_slice_mut(&mut to), past: seed % 2 == 0 });
                         let wanted: Vec<f32> = expected.iter().map(|v| line[usize::from(*v)] as f32).collect();
                         prop_assert_eq!(&to, &wanted);
                     } else {

@@ -99,11 +99,17 @@ impl ValueTable {
     /// Looks up every value of pixels, the channels of each together. `to` has [`element_bytes`](Self::element_bytes)
     /// for each byte of `from`, aligned to it.
     pub fn apply(&self, level: Level, from: &[u8], to: &mut [u8]) {
+        self.apply_past(level, from, to, false);
+    }
+
+    /// As [`apply`](Self::apply). With `past` results may go past the caches to the memory, which is faster if nobody
+    /// reads them soon; [`settle`](crate::simd::settle) must follow before another thread reads them.
+    pub fn apply_past(&self, level: Level, from: &[u8], to: &mut [u8], past: bool) {
         match self {
             Self::Float32 { tables, formulas } => {
                 let to = bytemuck::cast_slice_mut(to);
                 match formulas {
-                    Some(formulas) => scale(level, from, formulas, to),
+                    Some(formulas) => scale(level, from, formulas, to, past),
                     None => look_up(tables, from, to),
                 }
             }
@@ -117,7 +123,7 @@ impl ValueTable {
             Self::Float32 { tables, formulas } => {
                 let to = bytemuck::cast_slice_mut(to);
                 match formulas {
-                    Some(formulas) => scale(level, from, &Formulas::new(vec![formulas.channel(channel)]), to),
+                    Some(formulas) => scale(level, from, &Formulas::new(vec![formulas.channel(channel)]), to, false),
                     None => look_up(&tables[channel..=channel], from, to),
                 }
             }
@@ -182,6 +188,13 @@ mod tests {
                     let mut to = vec![0.0_f32; len];
                     table.apply(level, &from, bytemuck::cast_slice_mut(&mut to));
                     assert_eq!(to, expected, "{level:?}");
+                    // As it may lie, and at a multiple of 64.
+                    for skip in 0..17 {
+                        let mut to = vec![0.0_f32; len + 17];
+                        table.apply_past(level, &from, bytemuck::cast_slice_mut(&mut to[skip..skip + len]), true);
+                        crate::simd::settle();
+                        assert_eq!(to[skip..skip + len], expected, "{level:?}");
+                    }
                 }
             }
         }

@@ -19,8 +19,8 @@ pub struct Rows<'a> {
 /// The random numbers of each row.
 #[derive(Clone, Copy)]
 pub struct Draws<'a> {
-    /// Of the run and the node.
-    node: Key,
+    /// Of the run, the node and the first epoch.
+    first: Key,
     /// Of the run, the node and the epoch.
     key: Key,
     epoch: u64,
@@ -31,7 +31,7 @@ impl<'a> Draws<'a> {
     /// The random numbers of a node in an epoch. `identities` are what tells the rows apart: the samples, or where a
     /// sample may come several times in an epoch, a number for each time.
     pub fn new(node: Key, epoch: u64, identities: &'a [u64]) -> Self {
-        Self { node, key: node.number(epoch), epoch, identities }
+        Self { first: node.number(0), key: node.number(epoch), epoch, identities }
     }
 
     /// The random numbers of a row: the same ones whenever and wherever they are asked for.
@@ -41,8 +41,9 @@ impl<'a> Draws<'a> {
     }
 
     /// Those that the row's sample has in the first epoch, for choices that alternate from epoch to epoch.
+    #[inline]
     pub fn first_epoch(&self, row: usize) -> Rng {
-        self.node.number(0).number(self.identities[row]).rng()
+        self.first.number(self.identities[row]).rng()
     }
 
     /// Epoch, from 0.
@@ -127,6 +128,14 @@ impl<'a> Rows<'a> {
         match self.input(field) {
             Values::Items(items) => items,
             Values::Bytes(_) => broken(field, "rows of any size"),
+        }
+    }
+
+    /// The rows of a field to read, if they have any number of bytes.
+    pub fn maybe_items(&self, field: &str) -> Option<&'a [Item]> {
+        match self.input(field) {
+            Values::Items(items) => Some(items),
+            Values::Bytes(_) => None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use engine::execute::{BatchRange, Executor as _, Pipeline, StopToken, Threaded};
+use engine::execute::{BatchRange, Executor as _, Limit, Pipeline, StopToken, Threaded};
 use serde_json::json;
 
 use super::common::{DataArgs, GraphArgs, PlanOptionArgs, stop_at_ctrl_c};
@@ -29,6 +29,10 @@ pub(crate) struct BenchArgs {
     /// How long to measure.
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
+
+    /// Do not measure what the machine can do at most: copying memory, or decoding.
+    #[arg(long)]
+    no_limit: bool,
 
     /// Print one JSON object.
     #[arg(long)]
@@ -60,7 +64,7 @@ pub(crate) fn bench(args: BenchArgs) -> Result<(), Failure> {
     let executor = Threaded::new(plan.workers, stop.clone(), None).map_err(|e| failed(&e))?;
     let mut batches = executor.start(&pipeline, BatchRange::epochs(0..u64::MAX / pipeline.batches_per_epoch() / 2));
     let mut next = || batches.next().map_err(|e| failed(&e));
-    drop(next()?);
+    let first = next()?.map(|batch| (batch.samples().to_vec(), batch.bytes()));
     let first_batch = start.elapsed();
     let (mut rows, mut bytes) = (0, 0);
     let start = Instant::now();
@@ -70,6 +74,15 @@ pub(crate) fn bench(args: BenchArgs) -> Result<(), Failure> {
         bytes += batch.bytes() as u64;
     }
     let seconds = start.elapsed().as_secs_f64();
+    // In the same run, and when nothing else runs.
+    drop(batches);
+    let time = Duration::from_secs_f64((args.seconds / 5.0).clamp(0.2, 1.0));
+    let limit = match &first {
+        Some((samples, bytes)) if !args.no_limit && !stop.stopped() => {
+            Some(Limit::measure(&pipeline, (samples, *bytes), plan.workers, time).map_err(|e| failed(&e))?)
+        }
+        _ => None,
+    };
     let rate = |n: u64| n as f64 / seconds;
     if args.json {
         let result = json!({
@@ -79,6 +92,12 @@ pub(crate) fn bench(args: BenchArgs) -> Result<(), Failure> {
             "first_batch_seconds": first_batch.as_secs_f64(),
             "images": rows,
             "seconds": seconds,
+            "limit": limit.map(|limit| json!({
+                "kind": match limit { Limit::Copy { .. } => "memory_copy", Limit::Decode { .. } => "decoding" },
+                "bytes_per_second": match limit { Limit::Copy { bytes, .. } => Some(bytes), Limit::Decode { .. } => None },
+                "images_per_second": limit.rows(),
+                "share": rate(rows) / limit.rows(),
+            })),
             "warning": pipeline.warning(),
         });
         screen::out(result);
@@ -90,6 +109,21 @@ pub(crate) fn bench(args: BenchArgs) -> Result<(), Failure> {
             screen::plural(plan.workers as u64, "worker"),
             first_batch.as_secs_f64() * 1e3
         ));
+        if let Some(limit) = limit {
+            let share = 100.0 * rate(rows) / limit.rows();
+            let most = screen::count(limit.rows() as u64);
+            screen::out(match limit {
+                Limit::Copy { bytes, row_bytes } => format!(
+                    "{share:.0} % of what copying memory allows: {:.1} GB/s copied, {} bytes read and written an image, \
+                     {most} images/s",
+                    bytes / 1e9,
+                    screen::count(row_bytes as u64)
+                ),
+                Limit::Decode { .. } => {
+                    format!("{share:.0} % of decoding the images in full, and no more: {most} images/s")
+                }
+            });
+        }
     }
     if stop.stopped() { Err(Failure::Interrupted) } else { Ok(()) }
 }

@@ -1,7 +1,7 @@
 //! `engine operators`
 
 use clap::Args;
-use engine::operators::{Registry, Role, describe};
+use engine::operators::{Group, Registry, describe};
 use engine::params::{clean_docs, near_miss};
 
 use super::{Failure, screen};
@@ -16,15 +16,14 @@ pub(crate) struct OperatorsArgs {
 pub(crate) fn operators(args: OperatorsArgs) -> Result<(), Failure> {
     let registry = Registry::builtin();
     if args.names.is_empty() {
-        let titles = [
-            (Role::Source, "sources"),
-            (Role::Map, "augmentations and conversions"),
-            (Role::Transfer, "transfers"),
-            (Role::Model, "models"),
-        ];
-        for (role, title) in titles {
-            screen::out(format!("{title}:"));
-            for operator in registry.operators().iter().filter(|o| o.role() == role) {
+        for group in Group::ALL {
+            let members: Vec<_> =
+                registry.operators().iter().filter(|o| o.group() == group && !o.for_tests()).collect();
+            if members.is_empty() {
+                continue;
+            }
+            screen::out(format!("{}:", group.title()));
+            for operator in members {
                 let docs = clean_docs(operator.docs());
                 let summary = docs.lines().next().unwrap_or_default();
                 screen::out(format!("  {:<24} {summary}", operator.name()));

@@ -191,6 +191,7 @@ fn rows(
     current: &Current<usize>,
 ) -> Result<(), OperatorError> {
     let start = current.get();
+    let past = pipeline.past_caches();
     // Images of the buffer that is written, if it is the same.
     let mut own = Vec::new();
     let source = match (&unit.from, pipeline.kernel(start)) {
@@ -228,9 +229,12 @@ fn rows(
             op.draw(pass.size(), &mut draw, &mut |step| pass.push(step));
         }
         pass.finish(match table {
-            Some(table) => Target::Values { table, to: out },
+            Some(table) => Target::Values { table, to: out, past },
             None => Target::Bytes(out),
         });
+    }
+    if past {
+        pixels::simd::settle();
     }
     Ok(())
 }

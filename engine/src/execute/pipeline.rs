@@ -12,6 +12,9 @@ use crate::operators::{DeviceMap, Kernel, Resources, Role, Site, Source, SourceS
 use crate::plan::{Place, Plan};
 use crate::random::Key;
 
+/// About what a processor's last cache has for one of its programs.
+const CACHE_BYTES: usize = 16 << 20;
+
 /// Everything that makes the batches of one outlet: kernels made, buffers laid out.
 pub struct Pipeline {
     plan: Arc<Plan>,
@@ -29,6 +32,7 @@ pub struct Pipeline {
     failures: Failures,
     /// Tells the user of a bad sample.
     warn: Warn,
+    past_caches: bool,
     pub(super) program: Program,
     outputs: Arc<[(Field, usize)]>,
 }
@@ -82,6 +86,8 @@ impl Pipeline {
         let sampler = Sampler::new(&shape, &**reader).map_err(at_source)?;
         let failures = Failures::new(&shape);
         let warn = resources.warnings();
+        let depth = plan.stages[plan.stage_of(end)].prefetch_depth.max(1);
+        let past_caches = (depth + 1) * program.slot_bytes(shape.batch_size) > CACHE_BYTES;
         let run = Key::of_seed(plan.seed);
         let keys = plan.nodes.iter().map(|n| run.name(&n.name)).collect();
         let outputs = program.outputs.clone().into();
@@ -96,6 +102,7 @@ impl Pipeline {
             sampler,
             failures,
             warn,
+            past_caches,
             program,
             outputs,
         })
@@ -109,6 +116,11 @@ impl Pipeline {
     /// The last node on the CPU.
     pub fn end(&self) -> usize {
         self.end
+    }
+
+    /// The node that its rows come from.
+    pub fn source(&self) -> usize {
+        self.source
     }
 
     /// The rows of its source, counted in the files.
@@ -163,6 +175,11 @@ impl Pipeline {
     /// The key of a node's random choices.
     pub(super) fn node_key(&self, node: usize) -> Key {
         self.keys[node]
+    }
+
+    /// Whether batches are so large that what is written to them has left the caches before anybody reads it.
+    pub(super) fn past_caches(&self) -> bool {
+        self.past_caches
     }
 
     fn reader(&self) -> &dyn Source {

@@ -21,6 +21,17 @@ pub(super) struct StageProgram {
     pub rows_per_chunk: usize,
 }
 
+impl Program {
+    /// Bytes of the columns of so many rows; of ragged ones, none.
+    pub(super) fn slot_bytes(&self, rows: usize) -> usize {
+        let bytes = |row: &RowShape| match row {
+            RowShape::Bytes(bytes) => *bytes,
+            RowShape::Item => 0,
+        };
+        rows * self.buffers.iter().map(bytes).sum::<usize>()
+    }
+}
+
 impl StageProgram {
     /// One chunk in so many has clocks between the members: enough to see their shares, too few to cost. Where members
     /// run at once, a chunk with clocks takes several times as long.

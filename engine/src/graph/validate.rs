@@ -92,8 +92,8 @@ fn find_operators<'a>(
                 Some(near) => format!("unknown operator {}; did you mean `{near}`?", quoted(&node.op)),
                 None => format!("unknown operator {}", quoted(&node.op)),
             };
-            let known: Vec<&str> = registry.offered().collect();
-            problems.push(Problem::new(Some(name), op, message).expected(format!("one of {}", known.join(", "))));
+            let problem = Problem::new(Some(name), op, message);
+            problems.push(problem.expected("one of those that `engine operators` lists"));
             continue;
         };
         found.insert(name, operator);

@@ -1,5 +1,6 @@
 //! `copy_field`: a field once more, under another name.
 
+use super::group::Group;
 use super::kernel::{Kernel, OperatorError, Site};
 use super::registry::{Alias, Operator, OperatorParams, PortSchemas, Role, Signature};
 use crate::params::{Fault, Faults, params};
@@ -30,6 +31,7 @@ impl Operator for CopyFieldOperator {
     type Params = CopyField;
     const NAME: &'static str = "copy_field";
     const ROLE: Role = Role::Map;
+    const GROUP: Group = Group::Batches;
 
     fn signature(&self, params: &CopyField, inputs: &PortSchemas) -> Result<Signature, Faults> {
         Ok(Signature { aliases: vec![alias(inputs, &params.from, &params.to)?], ..Signature::default() })

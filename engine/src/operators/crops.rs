@@ -1,11 +1,15 @@
 //! `center_crop` and `random_crop`: parts of images, their pixels as they are.
 
+use std::sync::Arc;
+
 use pixels::{Axis, Step};
 
+use super::group::Group;
 use super::image_op::{Draw, ImageOp};
 use super::images::{per_channel, spread};
 use super::kernel::{Kernel, OperatorError, Site};
-use super::pictures::{Images, cropping, images, sized};
+use super::picture_masks::{self, Geometry, with_masks};
+use super::pictures::{Images, cropped, images, masks, sized};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature};
 use crate::batch::ImageSize;
 use crate::params::{Fault, Faults, Sides, choice, params};
@@ -24,6 +28,8 @@ params! {
         channels: Option<usize> = None => 1.0..=4.0,
         /// Field to work on: an image of any size, or uint8, height × width × channels.
         field: String = "image".to_owned(),
+        /// Fields of masks that are cut in the same way; what comes from outside of them is 0.
+        also: Vec<String> = Vec::new(),
     }
 }
 
@@ -56,6 +62,8 @@ params! {
         channels: Option<usize> = None => 1.0..=4.0,
         /// Field to work on: an image of any size, or uint8, height × width × channels.
         field: String = "image".to_owned(),
+        /// Fields of masks that are cut in the same way; what comes from outside of them is 0.
+        also: Vec<String> = Vec::new(),
     }
 }
 
@@ -89,22 +97,30 @@ fn at(site: &Site<'_>, field: &str, sides: Sides, channels: Option<usize>) -> (I
     (images, ImageSize { height, width, channels: own })
 }
 
+/// The kernel of a crop.
+fn crop(site: &Site<'_>, field: &str, also: &[String], images: Images, to: ImageSize, op: Arc<dyn ImageOp>) -> Kernel {
+    let image = cropped(field, images, to, Arc::clone(&op));
+    picture_masks::kernel(image, field, &masks(site, also), to, Geometry::Moves(op))
+}
+
 impl Operator for CenterCropOperator {
     type Params = CenterCrop;
     const NAME: &'static str = "center_crop";
     const ROLE: Role = Role::Map;
+    const GROUP: Group = Group::Sizes;
 
     fn signature(&self, params: &CenterCrop, inputs: &PortSchemas) -> Result<Signature, Faults> {
         let (_, _, channels) = images(inputs, &params.field, params.channels)?;
         let [height, width] = params.size.both();
         let size = ImageSize { height, width, channels };
         per_channel("fill", params.fill.len(), size)?;
-        Ok(sized(&params.field, size, false))
+        with_masks(sized(&params.field, size, false), &params.field, &params.also, inputs)
     }
 
     fn kernel(&self, params: &CenterCrop, site: &Site<'_>) -> Result<Kernel, OperatorError> {
         let (images, to) = at(site, &params.field, params.size, params.channels);
-        Ok(cropping(&params.field, images, to, Center { to, fill: spread(&params.fill, to.channels) }))
+        let op = Arc::new(Center { to, fill: spread(&params.fill, to.channels) });
+        Ok(crop(site, &params.field, &params.also, images, to, op))
     }
 }
 
@@ -138,6 +154,7 @@ impl Operator for RandomCropOperator {
     type Params = RandomCrop;
     const NAME: &'static str = "random_crop";
     const ROLE: Role = Role::Map;
+    const GROUP: Group = Group::Sizes;
 
     fn signature(&self, params: &RandomCrop, inputs: &PortSchemas) -> Result<Signature, Faults> {
         let (_, images, channels) = images(inputs, &params.field, params.channels)?;
@@ -161,13 +178,13 @@ impl Operator for RandomCropOperator {
             }
         }
         faults.end()?;
-        Ok(sized(&params.field, size, true))
+        with_masks(sized(&params.field, size, true), &params.field, &params.also, inputs)
     }
 
     fn kernel(&self, params: &RandomCrop, site: &Site<'_>) -> Result<Kernel, OperatorError> {
         let (images, to) = at(site, &params.field, params.size, params.channels);
-        let op = Anywhere { params: params.clone(), to, fill: spread(&params.fill, to.channels) };
-        Ok(cropping(&params.field, images, to, op))
+        let op = Arc::new(Anywhere { params: params.clone(), to, fill: spread(&params.fill, to.channels) });
+        Ok(crop(site, &params.field, &params.also, images, to, op))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use pixels::ops::{paste, places};
 
+use super::group::Group;
 use super::images::image_size;
 use super::kernel::{Kernel, OperatorError, Site};
 use super::mixing::{Label, Mix, Mixing, signature};
@@ -45,6 +46,7 @@ impl Operator for CutmixOperator {
     type Params = Cutmix;
     const NAME: &'static str = "cutmix";
     const ROLE: Role = Role::Map;
+    const GROUP: Group = Group::Batches;
 
     fn signature(&self, params: &Cutmix, inputs: &PortSchemas) -> Result<Signature, Faults> {
         signature(inputs, &params.field, params.label.as_deref())

@@ -1,5 +1,6 @@
 //! `decode`: encoded images, all of one size, as pixels.
 
+use super::group::Group;
 use super::kernel::{Kernel, Map, OperatorError, Site};
 use super::pictures::{Images, images, sized, with_decoder};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature};
@@ -35,6 +36,7 @@ impl Operator for DecodeOperator {
     type Params = Decode;
     const NAME: &'static str = "decode";
     const ROLE: Role = Role::Map;
+    const GROUP: Group = Group::Sizes;
 
     fn signature(&self, params: &Decode, inputs: &PortSchemas) -> Result<Signature, Faults> {
         let (field, images, channels) = images(inputs, &params.field, params.channels)?;

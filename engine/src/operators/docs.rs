@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::registry::{AnyOperator, Inputs, Registry};
 use crate::graph::{GRAPH_NAME_PATTERN, TopLevel};
-use crate::params::{Kind, Param, ParamSet as _, clean_docs};
+use crate::params::{Kind, Param, ParamSet as _, Word, clean_docs};
 
 /// An operator's documentation for a terminal, in Markdown.
 pub fn describe(operator: &dyn AnyOperator) -> String {
@@ -42,14 +42,21 @@ fn describe_params(text: &mut String, params: &[Param], depth: usize) {
         let docs = clean_docs(param.docs).replace('\n', " ");
         writeln!(text, "{indent}- `{}`: {docs}\n{indent}  ({}{default})", param.name, kind.words(param.bounds))
             .expect(FITS);
-        if let Kind::Choice(words) = &kind {
-            for word in *words {
-                writeln!(text, "{indent}  - `\"{}\"`: {}", word.name, clean_docs(word.docs)).expect(FITS);
-            }
+        for word in words_of(&kind) {
+            writeln!(text, "{indent}  - `\"{}\"`: {}", word.name, clean_docs(word.docs)).expect(FITS);
         }
         if let Kind::Object(params) = kind {
             describe_params(text, params, depth + 1);
         }
+    }
+}
+
+/// The words of a choice.
+fn words_of(kind: &Kind) -> &'static [Word] {
+    match kind {
+        Kind::Choice(words) => words,
+        Kind::Either(_, other) => words_of(other),
+        _ => &[],
     }
 }
 
@@ -58,6 +65,18 @@ fn describe_nested(text: &mut String, kind: &Kind, shown: &mut Vec<&'static str>
     match kind {
         Kind::List(of) | Kind::Array(of, _) | Kind::OneOrList(of, _) | Kind::Optional(of) => {
             describe_nested(text, of, shown)
+        }
+        // Operators in a list are explained where they are nodes.
+        Kind::Tagged { tag: "op", what, variants } if !shown.contains(what) => {
+            shown.push(what);
+            let names: Vec<String> = variants().iter().map(|v| format!("`{}`", v.name)).collect();
+            let names = names.join(", ");
+            write!(
+                text,
+                "\n## {what} {{ \"op\": … }}\n\nOne of {names}, each with its parameters but for `field` and `also`; `engine \
+                 operators NAME` explains one.\n"
+            )
+            .expect(FITS);
         }
         Kind::Tagged { tag, what, variants } if !shown.contains(what) => {
             shown.push(what);
@@ -182,6 +201,9 @@ fn kind_schema(kind: &Kind, bounds: Option<(f64, f64)>, definitions: &mut Map<St
             json!({ "anyOf": [one, list] })
         }
         Kind::Optional(of) => json!({ "anyOf": [{ "type": "null" }, kind_schema(of, bounds, definitions)] }),
+        Kind::Either(one, other) => {
+            json!({ "anyOf": [kind_schema(one, bounds, definitions), kind_schema(other, bounds, definitions)] })
+        }
         Kind::Object(params) => {
             let (properties, required) = object_parts(params, definitions);
             json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })

@@ -1,5 +1,6 @@
 //! `drop_fields`: takes out some fields.
 
+use super::group::Group;
 use super::kernel::{Kernel, OperatorError, Site};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature};
 use super::select_fields::{arriving, nothing_left};
@@ -27,6 +28,7 @@ impl Operator for DropFieldsOperator {
     type Params = DropFields;
     const NAME: &'static str = "drop_fields";
     const ROLE: Role = Role::Map;
+    const GROUP: Group = Group::Batches;
 
     fn signature(&self, params: &DropFields, inputs: &PortSchemas) -> Result<Signature, Faults> {
         arriving(inputs, &params.fields)?;

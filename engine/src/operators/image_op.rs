@@ -1,5 +1,7 @@
 //! Operators that change images by drawn steps.
 
+use std::sync::Arc;
+
 use pixels::{Pixels, Step};
 
 use super::kernel::{Map, OperatorError, Part};
@@ -7,6 +9,7 @@ use crate::batch::{ImageSize, Rows};
 use crate::random::Rng;
 
 /// What a step is drawn from.
+#[derive(Clone, Debug)]
 pub struct Draw {
     /// Random numbers of the sample in this epoch.
     pub rng: Rng,
@@ -14,6 +17,14 @@ pub struct Draw {
     pub first_epoch: Rng,
     /// Epoch, from 0.
     pub epoch: u64,
+}
+
+impl Draw {
+    /// For a part of an operation: numbers of its own, see [`Rng::split`].
+    #[must_use]
+    pub fn split(&self, part: u64) -> Self {
+        Self { rng: self.rng.split(part), first_epoch: self.first_epoch.split(part), epoch: self.epoch }
+    }
 }
 
 /// Decides what to do to an image, from random numbers and its size, never from its pixels.
@@ -24,6 +35,12 @@ pub trait ImageOp: Send + Sync {
     /// Draws the steps for one image, which has this size, and gives them to `push` in order. The size afterwards must
     /// be the same for every draw.
     fn draw(&self, size: ImageSize, draw: &mut Draw, push: &mut dyn FnMut(&Step<'_>));
+}
+
+impl<T: ImageOp + ?Sized> ImageOp for Arc<T> {
+    fn draw(&self, size: ImageSize, draw: &mut Draw, push: &mut dyn FnMut(&Step<'_>)) {
+        (**self).draw(size, draw, push);
+    }
 }
 
 /// An [`ImageOp`] over a field.
@@ -40,8 +57,8 @@ pub(super) struct ImageMap {
 
 impl ImageMap {
     /// An operation that leaves the size as it is, in place.
-    pub(super) fn in_place(field: &str, size: ImageSize, op: impl ImageOp + 'static) -> Self {
-        Self { field: field.to_owned(), size, after: size, in_place: true, op: Box::new(op) }
+    pub(super) fn in_place(field: &str, size: ImageSize, op: Box<dyn ImageOp>) -> Self {
+        Self { field: field.to_owned(), size, after: size, in_place: true, op }
     }
 
     /// An operation that makes another image, maybe of another size.

@@ -8,7 +8,12 @@ const ONE_SIZE: &str = "put a node before this one that gives all images one siz
 
 /// The field as an image of bytes, height × width × channels; `name` is what the parameter `field` says.
 pub fn uint8_image<'a>(inputs: &'a PortSchemas, name: &str) -> Result<(&'a Field, ImageSize), Faults> {
-    let field = inputs.field("field", name)?;
+    uint8_image_at(inputs, "field", name)
+}
+
+/// The same for another parameter than `field`.
+pub fn uint8_image_at<'a>(inputs: &'a PortSchemas, key: &str, name: &str) -> Result<(&'a Field, ImageSize), Faults> {
+    let field = inputs.field(key, name)?;
     let size = field.image_size();
     let turned = matches!(field.layout, Layout::ChannelsLast | Layout::Chw);
     let converted = match field.dtype {
@@ -19,12 +24,13 @@ pub fn uint8_image<'a>(inputs: &'a PortSchemas, name: &str) -> Result<(&'a Field
     let hint = match (size, turned, converted) {
         _ if field.layout == Layout::Picture => ONE_SIZE.to_owned(),
         (Some(size), false, None) => return Ok((field, size)),
-        (None, ..) => "name an image with `field`".to_owned(),
+        (None, ..) => format!("name an image with `{}`", key.split('/').next().unwrap_or(key)),
         (_, true, None) => "put this node before `to_torch_image`".to_owned(),
         (_, false, Some(converted)) => format!("put this node before {converted}"),
         (_, true, Some(converted)) => format!("put this node before `to_torch_image`, and before {converted}"),
     };
-    Err(mismatch("an image: uint8 [height, width, channels]", field, &hint).into())
+    let fault = mismatch("an image: uint8 [height, width, channels]", field, &hint);
+    Err(Fault { path: format!("/{key}"), ..fault }.into())
 }
 
 /// The field as an image of any type and layout.

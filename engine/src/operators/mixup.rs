@@ -2,6 +2,7 @@
 
 use pixels::ops::blend;
 
+use super::group::Group;
 use super::images::image_size;
 use super::kernel::{Kernel, OperatorError, Site};
 use super::mixing::{Label, Mix, Mixing, signature};
@@ -44,6 +45,7 @@ impl Operator for MixupOperator {
     type Params = Mixup;
     const NAME: &'static str = "mixup";
     const ROLE: Role = Role::Map;
+    const GROUP: Group = Group::Batches;
 
     fn signature(&self, params: &Mixup, inputs: &PortSchemas) -> Result<Signature, Faults> {
         signature(inputs, &params.field, params.label.as_deref())

@@ -1,5 +1,6 @@
 //! `one_hot`: a label as a number for each class.
 
+use super::group::Group;
 use super::kernel::{Kernel, Map, OperatorError, Site};
 use super::labels::{class_label, class_of};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
@@ -34,6 +35,7 @@ impl Operator for OneHotOperator {
     type Params = OneHot;
     const NAME: &'static str = "one_hot";
     const ROLE: Role = Role::Map;
+    const GROUP: Group = Group::Batches;
 
     fn signature(&self, params: &OneHot, inputs: &PortSchemas) -> Result<Signature, Faults> {
         let field = class_label(inputs, "field", &params.field)?;

@@ -1,12 +1,13 @@
 //! What operators do with images of any size: decode a part, resize it.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use pixels::{Decoder, Filter, Rect, Resize, Step};
 
 use super::image_op::{Draw, ImageMap, ImageOp};
 use super::images::mismatch;
-use super::kernel::{Kernel, Map, OperatorError};
+use super::kernel::{Map, OperatorError, Site};
 use super::registry::{PortSchemas, Signature, Write, WriteMode};
 use crate::batch::{DType, Field, ImageSize, Item, Layout, Rows};
 use crate::params::{Fault, Faults, choice};
@@ -113,15 +114,15 @@ pub(super) trait Choose: Send + Sync {
 }
 
 /// Resizes a part of each image.
-pub(super) struct Resized<C> {
+pub(super) struct Resized {
     pub field: String,
     pub images: Images,
     pub to: ImageSize,
     pub resize: Resize,
-    pub choose: C,
+    pub choose: Arc<dyn Choose>,
 }
 
-impl<C: Choose> Map for Resized<C> {
+impl Map for Resized {
     fn apply(&self, rows: &mut Rows<'_>) -> Result<(), OperatorError> {
         let draws = rows.draws();
         let draw = |row: usize| Draw { rng: draws.row(row), first_epoch: draws.first_epoch(row), epoch: draws.epoch() };
@@ -150,19 +151,25 @@ impl<C: Choose> Map for Resized<C> {
     }
 }
 
-/// A kernel that cuts images to one size by moving whole pixels: `op` pushes one [`Step::Move`].
-pub(super) fn cropping(field: &str, images: Images, to: ImageSize, op: impl ImageOp + 'static) -> Kernel {
-    Kernel::Map(match images {
+/// Cuts images to one size by moving whole pixels: `op` pushes one [`Step::Move`].
+pub(super) fn cropped(field: &str, images: Images, to: ImageSize, op: Arc<dyn ImageOp>) -> Box<dyn Map> {
+    match images {
         Images::Of(size) => Box::new(ImageMap::replacing(field, size, to, op)),
-        Images::Any => Box::new(Cropped { field: field.to_owned(), to, op: Box::new(op) }),
-    })
+        Images::Any => Box::new(Cropped { field: field.to_owned(), to, op }),
+    }
+}
+
+/// What the fields of `also` are at a kernel's site.
+pub(super) fn masks(site: &Site<'_>, also: &[String]) -> Vec<(String, Images)> {
+    let images = |name: &String| site.input.field(name).and_then(Images::of).expect("the signature found images");
+    also.iter().map(|name| (name.clone(), images(name))).collect()
 }
 
 /// Cuts images of any size: only the part that is needed is decoded.
 struct Cropped {
     field: String,
     to: ImageSize,
-    op: Box<dyn ImageOp>,
+    op: Arc<dyn ImageOp>,
 }
 
 impl Map for Cropped {

@@ -3,6 +3,7 @@
 use pixels::ops::blend_pattern;
 
 use super::chosen::chosen;
+use super::group::Group;
 use super::images::{image_size, per_channel, spread, uint8_image};
 use super::kernel::{Kernel, Map, OperatorError, Site};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
@@ -69,6 +70,7 @@ impl Operator for PoisonOperator {
     type Params = Poison;
     const NAME: &'static str = "poison";
     const ROLE: Role = Role::Map;
+    const GROUP: Group = Group::Batches;
 
     fn signature(&self, params: &Poison, inputs: &PortSchemas) -> Result<Signature, Faults> {
         let (field, size) = uint8_image(inputs, &params.field)?;

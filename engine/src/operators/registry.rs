@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::group::Group;
 use super::kernel::{DeviceMap, Kernel, OperatorError, Site};
 use super::source::SourceShape;
 use crate::batch::{Field, Schema};
@@ -150,6 +151,9 @@ pub trait Operator: Send + Sync + 'static {
     /// What it reads from.
     const INPUTS: Inputs = Inputs::Rows;
 
+    /// The group it is listed in.
+    const GROUP: Group = Group::of_role(Self::ROLE);
+
     /// Whether it is there for tests, and offered to nobody.
     const FOR_TESTS: bool = false;
 
@@ -178,6 +182,8 @@ pub trait AnyOperator: Send + Sync {
     fn role(&self) -> Role;
     /// What it reads from.
     fn inputs(&self) -> Inputs;
+    /// The group it is listed in.
+    fn group(&self) -> Group;
     /// Whether it is there for tests.
     fn for_tests(&self) -> bool;
     /// Documentation, the first line a summary.
@@ -209,6 +215,9 @@ impl<T: Operator> AnyOperator for T {
     }
     fn inputs(&self) -> Inputs {
         T::INPUTS
+    }
+    fn group(&self) -> Group {
+        T::GROUP
     }
     fn for_tests(&self) -> bool {
         T::FOR_TESTS

@@ -1,6 +1,7 @@
 //! `rename_field`: another name for a field.
 
 use super::copy_field::alias;
+use super::group::Group;
 use super::kernel::{Kernel, OperatorError, Site};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature};
 use crate::params::{Faults, params};
@@ -28,6 +29,7 @@ impl Operator for RenameFieldOperator {
     type Params = RenameField;
     const NAME: &'static str = "rename_field";
     const ROLE: Role = Role::Map;
+    const GROUP: Group = Group::Batches;
 
     fn signature(&self, params: &RenameField, inputs: &PortSchemas) -> Result<Signature, Faults> {
         let alias = alias(inputs, &params.from, &params.to)?;

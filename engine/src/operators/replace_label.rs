@@ -1,6 +1,7 @@
 //! `replace_label`: gives chosen samples another label.
 
 use super::chosen::chosen;
+use super::group::Group;
 use super::kernel::{Kernel, Map, OperatorError, Site};
 use super::labels::class_label;
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
@@ -37,6 +38,7 @@ impl Operator for ReplaceLabelOperator {
     type Params = ReplaceLabel;
     const NAME: &'static str = "replace_label";
     const ROLE: Role = Role::Map;
+    const GROUP: Group = Group::Batches;
 
     fn signature(&self, params: &ReplaceLabel, inputs: &PortSchemas) -> Result<Signature, Faults> {
         let mut faults = Faults::default();

@@ -1,13 +1,17 @@
 //! `resize`: images to another size.
 
+use std::sync::Arc;
+
 use pixels::{Rect, Resize as Resizing};
 
+use super::group::Group;
 use super::image_op::Draw;
 use super::kernel::{Kernel, Map, OperatorError, Site};
-use super::pictures::{Choose, Images, ResizeFilter, Resized, images, size_of, sized, with_decoder};
+use super::picture_masks::{self, Geometry, with_masks};
+use super::pictures::{Choose, Images, ResizeFilter, Resized, images, masks, size_of, sized, with_decoder};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
 use crate::batch::{Field, ImageSize, Rows};
-use crate::params::{Faults, Sides, params};
+use crate::params::{Fault, Faults, Sides, params};
 
 params! {
     /// Resizes images.
@@ -27,6 +31,8 @@ params! {
         channels: Option<usize> = None => 1.0..=4.0,
         /// Field to work on: an image of any size, or uint8, height × width × channels.
         field: String = "image".to_owned(),
+        /// Fields of masks that are cut and resized in the same way, to the nearest pixels.
+        also: Vec<String> = Vec::new(),
     }
 }
 
@@ -60,19 +66,27 @@ impl Operator for ResizeOperator {
     type Params = Resize;
     const NAME: &'static str = "resize";
     const ROLE: Role = Role::Map;
+    const GROUP: Group = Group::Sizes;
 
     fn signature(&self, params: &Resize, inputs: &PortSchemas) -> Result<Signature, Faults> {
         let (_, images, channels) = images(inputs, &params.field, params.channels)?;
         let name = &params.field;
-        Ok(match (images, params.size) {
-            (Images::Of(size), _) => sized(name, params.target(size), false),
-            (Images::Any, Sides::Both([height, width])) => sized(name, ImageSize { height, width, channels }, false),
-            (Images::Any, Sides::One(_)) => Signature {
-                reads: vec![name.clone()],
-                writes: vec![Write { field: Field::picture(name), mode: WriteMode::Replace }],
-                ..Signature::default()
-            },
-        })
+        let size = match (images, params.size) {
+            (Images::Of(size), _) => params.target(size),
+            (Images::Any, Sides::Both([height, width])) => ImageSize { height, width, channels },
+            (Images::Any, Sides::One(_)) if !params.also.is_empty() => {
+                let fault = Fault::new("/also", "masks of any size are resized to [height, width] alone");
+                return Err(fault.expected("`size` as [height, width]").into());
+            }
+            (Images::Any, Sides::One(_)) => {
+                return Ok(Signature {
+                    reads: vec![name.clone()],
+                    writes: vec![Write { field: Field::picture(name), mode: WriteMode::Replace }],
+                    ..Signature::default()
+                });
+            }
+        };
+        with_masks(sized(name, size, false), name, &params.also, inputs)
     }
 
     fn kernel(&self, params: &Resize, site: &Site<'_>) -> Result<Kernel, OperatorError> {
@@ -86,8 +100,10 @@ impl Operator for ResizeOperator {
                 return Ok(Kernel::Map(Box::new(Shrunk { params: params.clone(), channels })));
             }
         };
-        let (field, resize) = (params.field.clone(), params.how());
-        Ok(Kernel::Map(Box::new(Resized { field, images, to, resize, choose: Whole })))
+        let (field, resize, choose): (_, _, Arc<dyn Choose>) = (params.field.clone(), params.how(), Arc::new(Whole));
+        let image = Box::new(Resized { field, images, to, resize, choose: Arc::clone(&choose) });
+        let masks = masks(site, &params.also);
+        Ok(picture_masks::kernel(image, &params.field, &masks, to, Geometry::Part(choose)))
     }
 }
 

@@ -1,10 +1,14 @@
 //! `random_resized_crop` and `center_resized_crop`: parts of images, resized.
 
+use std::sync::Arc;
+
 use pixels::{Rect, Resize, ops::places};
 
+use super::group::Group;
 use super::image_op::Draw;
 use super::kernel::{Kernel, OperatorError, Site};
-use super::pictures::{Choose, Images, ResizeFilter, Resized, images, sized};
+use super::picture_masks::{self, Geometry, with_masks};
+use super::pictures::{Choose, Images, ResizeFilter, Resized, images, masks, sized};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature};
 use crate::batch::ImageSize;
 use crate::params::{Fault, Faults, Sides, params};
@@ -31,6 +35,8 @@ params! {
         channels: Option<usize> = None => 1.0..=4.0,
         /// Field to work on: an image of any size, or uint8, height × width × channels.
         field: String = "image".to_owned(),
+        /// Fields of masks that are cut and resized in the same way, to the nearest pixels.
+        also: Vec<String> = Vec::new(),
     }
 }
 
@@ -52,6 +58,8 @@ params! {
         channels: Option<usize> = None => 1.0..=4.0,
         /// Field to work on: an image of any size, or uint8, height × width × channels.
         field: String = "image".to_owned(),
+        /// Fields of masks that are cut and resized in the same way, to the nearest pixels.
+        also: Vec<String> = Vec::new(),
     }
 }
 
@@ -71,13 +79,15 @@ macro_rules! resized_crop {
             type Params = $params;
             const NAME: &'static str = $name;
             const ROLE: Role = Role::Map;
+            const GROUP: Group = Group::Sizes;
 
             fn signature(&self, params: &$params, inputs: &PortSchemas) -> Result<Signature, Faults> {
                 let (_, _, channels) = images(inputs, &params.field, params.channels)?;
                 let check: fn(&$params) -> Result<(), Faults> = $check;
                 check(params)?;
                 let [height, width] = params.size.both();
-                Ok(sized(&params.field, ImageSize { height, width, channels }, $random))
+                let signature = sized(&params.field, ImageSize { height, width, channels }, $random);
+                with_masks(signature, &params.field, &params.also, inputs)
             }
 
             fn kernel(&self, params: &$params, site: &Site<'_>) -> Result<Kernel, OperatorError> {
@@ -88,13 +98,17 @@ macro_rules! resized_crop {
                     Images::Any => params.channels.unwrap_or(3),
                 };
                 let [height, width] = params.size.both();
-                Ok(Kernel::Map(Box::new(Resized {
+                let to = ImageSize { height, width, channels };
+                let choose: Arc<dyn Choose> = Arc::new(params.clone());
+                let image = Box::new(Resized {
                     field: params.field.clone(),
                     images,
-                    to: ImageSize { height, width, channels },
+                    to,
                     resize: Resize { filter: params.filter.into(), antialias: params.antialias },
-                    choose: params.clone(),
-                })))
+                    choose: Arc::clone(&choose),
+                });
+                let masks = masks(site, &params.also);
+                Ok(picture_masks::kernel(image, &params.field, &masks, to, Geometry::Part(choose)))
             }
         }
     };

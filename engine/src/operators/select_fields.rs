@@ -1,5 +1,6 @@
 //! `select_fields`: keeps some fields.
 
+use super::group::Group;
 use super::kernel::{Kernel, OperatorError, Site};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature};
 use crate::batch::Schema;
@@ -29,6 +30,7 @@ impl Operator for SelectFieldsOperator {
     type Params = SelectFields;
     const NAME: &'static str = "select_fields";
     const ROLE: Role = Role::Map;
+    const GROUP: Group = Group::Batches;
 
     fn signature(&self, params: &SelectFields, inputs: &PortSchemas) -> Result<Signature, Faults> {
         arriving(inputs, &params.fields)?;

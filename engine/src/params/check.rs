@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::words::{child, either, grouped, quoted, show};
+use super::words::{child, either, grouped, listed, quoted, show};
 use super::{Fault, Kind, Param, Variant, near_miss};
 
 /// Finds every fault in an object's keys, of which those in `others` are somebody else's.
@@ -84,6 +84,22 @@ fn check_value(kind: &Kind, bounds: Option<(f64, f64)>, value: &Value, path: &st
         },
         Kind::Optional(_) if value.is_null() => true,
         Kind::Optional(of) => return check_value(of, bounds, value, path, faults),
+        Kind::Either(one, other) => {
+            let faults_of = |kind: &Kind| {
+                let mut faults = Vec::new();
+                check_value(kind, bounds, value, path, &mut faults);
+                faults
+            };
+            let (one, other) = (faults_of(one), faults_of(other));
+            if one.is_empty() || other.is_empty() {
+                return;
+            }
+            // What is wrong inside of a list says more than that a list is not a number.
+            if let Some(inside) = [one, other].into_iter().find(|found| found.iter().any(|f| f.path != path)) {
+                return faults.extend(inside);
+            }
+            false
+        }
         Kind::Object(params) => match value.as_object() {
             Some(map) => return check(params, &[], map, path, faults),
             None => false,
@@ -137,6 +153,7 @@ fn hint(kind: &Kind, bounds: Option<(f64, f64)>, value: &Value) -> Option<String
         (Kind::Choice(values), Value::String(word)) => did_you_mean(word, values.iter().map(|v| v.name)),
         (Kind::Pattern { near, .. }, Value::String(word)) => did_you_mean(word, near.iter().copied()),
         (Kind::OneOrList(of, _), value) if !value.is_array() => hint(of, bounds, value),
+        (Kind::Either(one, other), value) => hint(one, bounds, value).or_else(|| hint(other, bounds, value)),
         (Kind::List(_), Value::Array(_)) => None,
         (Kind::List(of), Value::String(_)) if matches!(**of, Kind::Tagged { .. }) => {
             let one = hint(of, bounds, value)?;
@@ -167,6 +184,9 @@ fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -
     near_miss(word, candidates).map(|near| format!("did you mean \"{near}\"?"))
 }
 
+/// What a node has and an operator in a list has not.
+const NODE_KEYS: [&str; 3] = ["input", "field", "also"];
+
 fn check_tagged(
     tag: &str,
     what: &str,
@@ -190,7 +210,13 @@ fn check_tagged(
         return;
     };
     if let Some(variant) = variants.iter().find(|v| Some(v.name) == given.as_str()) {
-        return check(variant.params, &[tag], map, path, faults);
+        let of_node = |key: &&&str| map.contains_key(**key) && variant.params.iter().all(|p| p.name != **key);
+        let misplaced: Vec<&str> = NODE_KEYS.iter().filter(|key| tag == "op" && of_node(key)).copied().collect();
+        for key in &misplaced {
+            let fault = Fault::new(child(path, key), format!("an {what} has no `{key}`")).at_key();
+            faults.push(fault.hint(format!("the node's `{key}` holds for all that is in it")));
+        }
+        return check(variant.params, &[&[tag][..], &misplaced].concat(), map, path, faults);
     }
     let message = match given.as_str().and_then(|word| near_miss(word, names.iter().copied())) {
         Some(near) => format!("unknown {what} {}; did you mean \"{near}\"?", show(given)),
@@ -202,7 +228,8 @@ fn check_tagged(
 fn one_of(names: &[&str]) -> String {
     match names.len() {
         0..=3 => either(&names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>()),
-        _ => format!("one of {}", names.join(", ")),
+        4..=20 => format!("one of {}", names.join(", ")),
+        _ => format!("one of {}", listed(names.iter().copied(), names.len())),
     }
 }
 

@@ -195,7 +195,7 @@ macro_rules! tagged {
                     vec![$($crate::params::Variant {
                         name: $word,
                         docs: <$variant as $crate::params::ParamSet>::DOCS,
-                        params: <$variant as $crate::params::ParamSet>::PARAMS,
+                        params: $crate::params::nested(<$variant as $crate::params::ParamSet>::PARAMS),
                     },)*]
                 }
                 $crate::params::Kind::Tagged { tag: $tag, what: $what, variants }
@@ -210,9 +210,13 @@ macro_rules! tagged {
             fn to_json(&self) -> serde_json::Value {
                 let mut map = serde_json::Map::new();
                 map.insert($tag.to_owned(), self.word().into());
-                match self {
-                    $(Self::$variant(params) => map.extend($crate::params::ParamSet::to_json(params)),)*
-                }
+                let (all, own) = match self {
+                    $(Self::$variant(params) => (
+                        $crate::params::ParamSet::to_json(params),
+                        $crate::params::nested(<$variant as $crate::params::ParamSet>::PARAMS),
+                    ),)*
+                };
+                map.extend(all.into_iter().filter(|(name, _)| own.iter().any(|p| p.name == name)));
                 map.into()
             }
         }

@@ -72,6 +72,8 @@ pub enum Kind {
     OneOrList(Box<Kind>, Option<usize>),
     /// `null`, or this.
     Optional(Box<Kind>),
+    /// One thing or the other, which JSON tells apart: a number or a list, say.
+    Either(Box<Kind>, Box<Kind>),
     /// An object whose `tag` says which one.
     Tagged {
         /// The key.
@@ -100,6 +102,7 @@ impl Kind {
             Self::OneOrList(of, None) => format!("{}, or a list of that", of.words(bounds)),
             Self::OneOrList(of, Some(len)) => format!("{}, or a list of {len}", of.words(bounds)),
             Self::Optional(of) => format!("{}, or null", of.words(bounds)),
+            Self::Either(one, other) => format!("{}, or {}", one.words(bounds), other.words(bounds)),
             Self::Tagged { tag, .. } => format!("an object with the key \"{tag}\""),
             Self::Object(_) => "an object".into(),
         }

@@ -17,7 +17,7 @@ pub(crate) use declare::{choice, tagged};
 pub use fault::{Fault, Faults};
 pub use kind::{Kind, Param, Variant, Word};
 pub use near::near_miss;
-pub use types::{ParamType, Sides, Texts};
+pub use types::{Either, ParamType, Sides, Texts};
 pub(crate) use words::{child, cut, escaped, grouped, listed, quoted, show};
 
 pub use serde_json as json;
@@ -35,6 +35,13 @@ pub trait ParamSet: Sized {
 
     /// As JSON, defaults spelled out.
     fn to_json(&self) -> Map<String, Value>;
+}
+
+/// The parameters that an operator has as a part of another one, in a list. A node's `field`, and what is declared
+/// after it, belong to the node as a whole.
+pub fn nested(params: &'static [Param]) -> &'static [Param] {
+    let own = params.iter().position(|p| p.name == "field").unwrap_or(params.len());
+    &params[..own]
 }
 
 /// Documentation as rustdoc keeps it, without the space that opens each line.

@@ -97,6 +97,49 @@ impl<T: ParamType, const N: usize> ParamType for [T; N] {
     }
 }
 
+/// A value of one type or of another one, which look different in JSON.
+///
+/// ```
+/// use engine::params::Either;
+///
+/// let degrees: Either<f64, [f64; 2]> = 15.0.into();
+/// assert_eq!(degrees, Either::One(15.0));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Either<A, B> {
+    /// Of the first type.
+    One(A),
+    /// Of the second type.
+    Other(B),
+}
+
+impl<A: ParamType, B: ParamType> ParamType for Either<A, B> {
+    fn kind() -> Kind {
+        Kind::Either(Box::new(A::kind()), Box::new(B::kind()))
+    }
+    fn from_json(value: &Value) -> Option<Self> {
+        A::from_json(value).map(Self::One).or_else(|| B::from_json(value).map(Self::Other))
+    }
+    fn to_json(&self) -> Value {
+        match self {
+            Self::One(value) => value.to_json(),
+            Self::Other(value) => value.to_json(),
+        }
+    }
+}
+
+impl<B> From<f64> for Either<f64, B> {
+    fn from(number: f64) -> Self {
+        Self::One(number)
+    }
+}
+
+impl From<[f64; 2]> for Either<f64, [f64; 2]> {
+    fn from(range: [f64; 2]) -> Self {
+        Self::Other(range)
+    }
+}
+
 impl<T: ParamType> ParamType for Option<T> {
     fn kind() -> Kind {
         Kind::Optional(Box::new(T::kind()))

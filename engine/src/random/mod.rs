@@ -75,6 +75,32 @@ impl Rng {
     pub fn unit(&mut self) -> f64 {
         (self.bits() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
     }
+
+    /// True with this probability: never for 0, always for 1.
+    #[inline]
+    pub fn chance(&mut self, probability: f64) -> bool {
+        self.unit() < probability
+    }
+
+    /// A number in `low..high`, all as likely; `low` if they are the same.
+    #[inline]
+    pub fn within(&mut self, (low, high): (f64, f64)) -> f64 {
+        low + (high - low) * self.unit()
+    }
+
+    /// Puts things into a random order, each as likely.
+    pub fn shuffle<T>(&mut self, things: &mut [T]) {
+        for last in (1..things.len()).rev() {
+            things.swap(last, self.below(last as u64 + 1) as usize);
+        }
+    }
+
+    /// Other numbers, which follow from those that would come next and from `part`: for the parts of something that
+    /// draws, so that what one of them draws does not shift the others.
+    #[must_use]
+    pub const fn split(&self, part: u64) -> Self {
+        Key(self.0).number(part).rng()
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +122,48 @@ mod tests {
         // A change here changes every run: these are what version 0.1 drew.
         let mut rng = Key::of_seed(42).name("cutout").number(3).number(1234).rng();
         assert_eq!([rng.below(25), rng.below(25), rng.below(25)], [14, 8, 20]);
+    }
+
+    #[test]
+    fn parts_draw_for_themselves() {
+        let rng = Key::of_seed(5).rng();
+        let first = |part: u64| rng.split(part).bits();
+        assert_eq!(first(3), first(3));
+        let mut all: Vec<u64> = (0..1000).map(first).collect();
+        all.push(rng.clone().bits());
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 1001, "two parts draw the same");
+        let mut later = rng.clone();
+        later.bits();
+        assert_ne!(later.split(3).bits(), first(3), "another place of the stream, other parts");
+        // Neither which part nor which stream shows in the numbers.
+        let mean = |numbers: &mut dyn Iterator<Item = f64>| numbers.sum::<f64>() / 10_000.0;
+        assert!((mean(&mut (0..10_000).map(|part| rng.split(part).unit())) - 0.5).abs() < 0.01);
+        let streams = &mut (0..10_000).map(|key| Key::of_seed(key).rng().split(1).unit());
+        assert!((mean(streams) - 0.5).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_chance_is_what_it_says() {
+        let mut rng = Key::of_seed(2).rng();
+        assert!((0..1000).all(|_| !rng.chance(0.0) && rng.chance(1.0)));
+        let count = (0..50_000).filter(|_| rng.chance(0.3)).count();
+        assert!((14_500..15_500).contains(&count), "{count}");
+        assert!((0..1000).all(|_| (-2.0..3.0).contains(&rng.within((-2.0, 3.0)))));
+        assert_eq!(rng.within((4.0, 4.0)), 4.0);
+    }
+
+    #[test]
+    fn any_order_is_as_likely() {
+        let mut rng = Key::of_seed(3).rng();
+        let mut counts = std::collections::BTreeMap::new();
+        for _ in 0..24_000 {
+            let mut order = [0, 1, 2, 3];
+            rng.shuffle(&mut order);
+            *counts.entry(order).or_insert(0) += 1;
+        }
+        assert!(counts.len() == 24 && counts.values().all(|c| (850..1150).contains(c)), "{counts:?}");
     }
 
     #[test]

@@ -13,6 +13,16 @@ pub fn prefetch(bytes: &[u8]) {
     let _ = bytes;
 }
 
+/// Waits until what was written past the caches can be seen by others.
+#[inline]
+pub fn settle() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 processor has this instruction.
+    unsafe {
+        std::arch::x86_64::_mm_sfence();
+    }
+}
+
 /// Parts of the lines of an image: as many bytes of each as somebody says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lines {

@@ -20,7 +20,7 @@ pub(crate) use entropy::decode;
 pub(crate) use fill::fill_lines;
 pub use interleave::{interleave, mirror_pixels};
 pub(crate) use lines::Lines;
-pub use lines::prefetch;
+pub use lines::{prefetch, settle};
 pub(crate) use moves::{Moved, move_pixels};
 pub(crate) use resize::Passes;
 pub use scale::Formulas;
