@@ -1,6 +1,7 @@
 //! Sources of files: what a data set's fields become, and how its rows are read.
 
 use std::borrow::Cow;
+use std::path::Path;
 use std::sync::Arc;
 
 use half::f16;
@@ -29,7 +30,28 @@ pub(super) fn signature(
     if data.rows() == 0 {
         return Err(Fault::new("/path", format!("there are no samples: {}", paths.join(", "))).into());
     }
-    signature_of(data.into(), fields, classes, common)
+    let signature = signature_of(data.into(), fields, classes, common)?;
+    Ok(named_beside(signature, paths, classes))
+}
+
+/// Takes the names of a `.beton`'s classes, which the file has no place for, from the file that `engine pack` writes
+/// beside it: `train.classes.txt` for `train.beton`, a name a line.
+fn named_beside(mut signature: Signature, paths: &[String], classes: Option<usize>) -> Signature {
+    let [path] = paths else { return signature };
+    let path = Path::new(path);
+    let Some(shape) = signature.source.as_mut().filter(|shape| shape.classes.is_empty()) else { return signature };
+    if path.extension().is_none_or(|extension| extension != "beton") {
+        return signature;
+    }
+    let Ok(text) = std::fs::read_to_string(path.with_extension("classes.txt")) else { return signature };
+    let names: Vec<String> = text.lines().map(str::to_owned).collect();
+    let label = signature.writes.iter_mut().find(|write| write.field.name == LABEL);
+    if let Some(write) = label.filter(|write| write.field.classes.is_some_and(|count| count <= names.len())) {
+        // A class without a sample counts, unless the user says how many there are.
+        write.field.classes = classes.or(Some(names.len()));
+        shape.classes = names;
+    }
+    signature
 }
 
 /// What the rows of an open data set are.
