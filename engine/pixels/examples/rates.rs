@@ -71,7 +71,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let (mut decoder, mut out, mut copy) = (Decoder::new(), Vec::new(), Vec::new());
     let target = ImageSize { height: 224, width: 224, channels: 3 };
-    let resized = |filter, antialias| Some(Resize { filter, antialias });
+    let resized = |filter, antialias| Some(Resize { filter, antialias, dct_scaling: false });
     let rows = [
         ("memory: a copy of the pixels", 'm', None),
         ("entropy decoding only", 'e', None),
@@ -98,14 +98,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     'e' => {
                         let last = Rect { top: size.height - 1, left: size.width - 1, height: 1, width: 1 };
                         let one = ImageSize { height: 1, width: 1, channels: 1 };
-                        let plain = Resize { filter: Filter::Bilinear, antialias: false };
+                        let plain = Resize { filter: Filter::Bilinear, antialias: false, dct_scaling: false };
                         decoder.region(picture, last, plain, false, one, &mut [0])?;
                     }
                     'f' => drop(decoder.full(picture, 3, &mut out)?),
                     'c' => {
                         let whole = ImageSize { height: region.height, width: region.width, channels: 3 };
                         out.resize(whole.bytes(), 0);
-                        let plain = Resize { filter: Filter::Bilinear, antialias: false };
+                        let plain = Resize { filter: Filter::Bilinear, antialias: false, dct_scaling: false };
                         decoder.region(picture, region, plain, false, whole, &mut out)?;
                     }
                     _ => {

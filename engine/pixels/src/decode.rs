@@ -3,7 +3,7 @@
 use crate::foreign::{self, Foreign};
 use crate::jpeg::{self, Jpeg, Wish};
 use crate::ops::Rect;
-use crate::resize::{self, Resize, Scratch};
+use crate::resize::{self, Resize, Scratch, Span};
 use crate::simd::Level;
 use crate::{ImageSize, Picture, PixelError};
 
@@ -162,7 +162,7 @@ impl Decoder {
     pub fn full(&mut self, picture: Picture<'_>, channels: usize, out: &mut Vec<u8>) -> Result<ImageSize, PixelError> {
         out.clear();
         let Self { jpeg, foreign, row, .. } = self;
-        let (open, size) = open(jpeg, foreign, picture, None, channels, true)?;
+        let (open, size) = open(jpeg, foreign, picture, None, channels, 0, true)?;
         let size = ImageSize { channels, ..size };
         // Only now: what is damaged has taken no memory.
         out.resize(size.bytes(), 0);
@@ -193,11 +193,19 @@ impl Decoder {
     ) -> Result<(), PixelError> {
         let Self { jpeg, foreign, row, scratch } = self;
         let channels = target.channels;
-        let (open, size) = open(jpeg, foreign, picture, Some(region), channels, false)?;
+        let shift = if resize.dct_scaling { shift(region, target) } else { 0 };
+        let (open, size) = open(jpeg, foreign, picture, Some(region), channels, shift, false)?;
         region.check(size)?;
-        let cut = ImageSize { height: region.height, width: region.width, channels };
+        let kind = (resize.filter, resize.antialias);
+        if shift != 0 && matches!(open, Open::Jpeg(..)) {
+            let spans =
+                [Span::reduced(region.top, region.height, shift), Span::reduced(region.left, region.width, shift)];
+            let read = reader(open, jpeg::reduced(region, shift), channels, row);
+            return resize::rows(spans, channels, read, target, kind, mirror, scratch, out);
+        }
+        let spans = [Span::whole(region.height), Span::whole(region.width)];
         let read = reader(open, region, channels, row);
-        resize::rows(cut, read, target, resize.filter, resize.antialias, mirror, scratch, out)
+        resize::rows(spans, channels, read, target, kind, mirror, scratch, out)
     }
 
     /// Decodes all of an encoded image, keeps nothing, and says whether it is whole.
@@ -208,12 +216,18 @@ impl Decoder {
     pub fn verify(&mut self, bytes: &[u8]) -> Result<Info, PixelError> {
         let info = probe(bytes)?;
         let Self { jpeg, foreign, .. } = self;
-        open(jpeg, foreign, Picture { bytes, size: None }, None, 3, true)?;
+        open(jpeg, foreign, Picture { bytes, size: None }, None, 3, 0, true)?;
         Ok(info)
     }
 }
 
-/// Decodes what is needed for `region` (none: all). Gives the image's own size; of a JPEG's, channels are those that its
+/// By which power of two a region can be made smaller before it is resized: it stays as large as the target.
+fn shift(region: Rect, target: ImageSize) -> u32 {
+    let fits = |shift: &u32| region.height >> shift >= target.height && region.width >> shift >= target.width;
+    (1..=3).rev().find(fits).unwrap_or(0)
+}
+
+/// Decodes what is needed for `region` (none: all), a JPEG smaller by a power of two if its decoder can. Gives the image's own size; of a JPEG's, channels are those that its
 /// rows have.
 fn open<'a>(
     jpeg: &'a mut Jpeg,
@@ -221,6 +235,7 @@ fn open<'a>(
     picture: Picture<'a>,
     region: Option<Rect>,
     channels: usize,
+    shift: u32,
     verify: bool,
 ) -> Result<(Open<'a>, ImageSize), PixelError> {
     if let Some(size) = picture.size {
@@ -246,7 +261,7 @@ fn open<'a>(
             let region = region.unwrap_or(Rect::whole(size));
             region.check(size)?;
             let gray = header.count == 1 || (channels == 1 && header.colour != jpeg::header::Colour::Rgb);
-            jpeg.decode(picture.bytes, &header, Wish { region, gray, verify })?;
+            jpeg.decode(picture.bytes, &header, Wish { region, shift, gray, verify })?;
             let size = ImageSize { channels: if gray { 1 } else { 3 }, ..size };
             return Ok((Open::Jpeg(jpeg, size), size));
         }
@@ -269,7 +284,7 @@ fn open<'a>(
     Ok((Open::Pixels(&foreign.pixels, size), size))
 }
 
-/// Gives rows of a region, from its top on, with `channels` values a pixel.
+/// Gives rows of a region (of a JPEG, as it was decoded), from its top on, with `channels` values a pixel.
 fn reader<'a>(
     open: Open<'a>,
     region: Rect,

@@ -7,7 +7,7 @@ use pixels::{Decoder, Filter, ImageSize, Picture, Rect, Resize, probe};
 use proptest::prelude::*;
 use reference::{SAMPLINGS, decode, file};
 
-const PLAIN: Resize = Resize { filter: Filter::Bilinear, antialias: false };
+const PLAIN: Resize = Resize { filter: Filter::Bilinear, antialias: false, dct_scaling: false };
 
 fn encoded(bytes: &[u8]) -> Picture<'_> {
     Picture { bytes, size: None }

@@ -127,7 +127,7 @@ proptest! {
         let size = ImageSize { height, width, channels };
         let to = ImageSize { height: to_height, width: to_width, channels };
         let from = picture(height, width, channels, 3);
-        let kind = Resize { filter, antialias };
+        let kind = Resize { filter, antialias, dct_scaling: false };
         let outs: Vec<_> = Level::all().map(|level| {
             let mut out = vec![0; to.bytes()];
             let picture = Picture { bytes: &from, size: Some(size) };

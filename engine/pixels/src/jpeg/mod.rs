@@ -4,7 +4,7 @@
 //! photographs of training sets. All others are `foreign`'s. Blocks outside of the wanted region are read without
 //! their values, or left out where restart markers allow; nothing below it is read.
 //!
-//! Samples, upsampling and colours are libjpeg's to the bit (`islow`, "fancy").
+//! Samples, upsampling and colours are libjpeg's to the bit (`islow`, "fancy"), unless the picture is made smaller.
 
 pub(crate) mod bits;
 pub(crate) mod color;
@@ -29,6 +29,9 @@ const KEPT_TABLES: usize = 16;
 pub(crate) struct Wish {
     /// In pixels of the whole picture.
     pub region: Rect,
+    /// By which power of two, at most 3, the picture is made smaller in the transform. What is decoded is then
+    /// `reduced`.
+    pub shift: u32,
     /// One value a pixel, the brightness; otherwise three.
     pub gray: bool,
     /// Whether to read to the file's end, and to look at everything.
@@ -46,10 +49,20 @@ pub(crate) struct Jpeg {
     chroma: [Vec<u8>; 2],
 }
 
+/// What is decoded of a region when it is made smaller: all samples of its blocks, in pixels of the smaller picture.
+/// Beyond the picture's right and lower ends, blocks have samples, too.
+pub(crate) fn reduced(region: Rect, shift: u32) -> Rect {
+    let size = 8 >> shift;
+    let span = |start: usize, length: usize| (start / 8 * size, ((start + length).div_ceil(8) - start / 8) * size);
+    let ((top, height), (left, width)) = (span(region.top, region.height), span(region.left, region.width));
+    Rect { top, left, height, width }
+}
+
 /// What `parts` hold.
 #[derive(Clone, Copy, Debug)]
 struct Decoded {
     size: ImageSize,
+    /// In pixels as they are decoded.
     region: Rect,
     colour: Colour,
     /// By how much chroma is smaller: across, down.
@@ -97,6 +110,7 @@ impl Jpeg {
             self.tables.clear();
         }
         let smaller = [header.components[0].h, header.components[0].v];
+        let region = if wish.shift == 0 { wish.region } else { reduced(wish.region, wish.shift) };
         let used = if wish.gray { 1 } else { header.count };
         for i in 0..header.count {
             let component = header.components[i];
@@ -104,10 +118,17 @@ impl Jpeg {
                 .as_ref()
                 .ok_or_else(|| PixelError::new("the JPEG lacks a quantisation table"))?;
             let [across, down] = if i == 0 { [1, 1] } else { smaller };
-            let columns = wanted(wish.region.left, wish.region.width, header.width, across);
-            let rows = wanted(wish.region.top, wish.region.height, header.height, down);
+            let (columns, rows, size) = if wish.shift == 0 {
+                let columns = wanted(wish.region.left, wish.region.width, header.width, across);
+                (columns, wanted(wish.region.top, wish.region.height, header.height, down), [8, 8])
+            } else {
+                // Chroma that is smaller already is made smaller by less, and needs no upsampling.
+                let size = [across, down].map(|smaller| (8 >> wish.shift) * smaller);
+                let blocks = |start: usize, length: usize, size: usize| start / size..(start + length).div_ceil(size);
+                (blocks(region.left, region.width, size[0]), blocks(region.top, region.height, size[1]), size)
+            };
             let (columns, rows) = if i < used { (columns, rows) } else { (0..0, 0..0) };
-            self.parts[i].prepare(&component, quant, columns, rows);
+            self.parts[i].prepare(&component, quant, size, columns, rows);
             self.parts[i].dc = self.table(Kind::Dc, header.dc[component.dc])?;
             self.parts[i].ac = self.table(Kind::Ac, header.ac[component.ac])?;
         }
@@ -118,7 +139,8 @@ impl Jpeg {
         simd::decode(self.level, &scan, &self.data, &self.tables, &mut self.parts[..header.count], all)
             .map_err(|fault| fault.error(&scan))?;
         let size = ImageSize { height: header.height, width: header.width, channels: used };
-        self.picture = Some(Decoded { size, region: wish.region, colour: header.colour, smaller });
+        let smaller = if wish.shift == 0 { smaller } else { [1, 1] };
+        self.picture = Some(Decoded { size, region, colour: header.colour, smaller });
         Ok(())
     }
 
@@ -132,7 +154,7 @@ impl Jpeg {
         Ok(self.tables.len() - 1)
     }
 
-    /// Pixels of the region's row `row` (from the region's top on): width × 1 or 3 values.
+    /// Pixels of row `row` of what was decoded (from its top on): width × 1 or 3 values.
     pub fn row(&mut self, row: usize, out: &mut [u8]) {
         let picture = self.picture.expect("`decode` has succeeded before");
         let (top, left, width) = (picture.region.top + row, picture.region.left, picture.region.width);
@@ -176,7 +198,7 @@ fn wanted(start: usize, length: usize, whole: usize, smaller: usize) -> std::ops
 
 /// `count` samples of row `y` from `x` on, both of the whole component.
 fn samples(part: &Part, y: usize, x: usize, count: usize) -> &[u8] {
-    let (y, x) = (y - part.rows.start * 8, x - part.columns.start * 8);
+    let (y, x) = (y - part.rows.start * part.size[1], x - part.columns.start * part.size[0]);
     &part.plane[y * part.stride + x..][..count]
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Part {
     pub rows: Range<usize>,
     /// Quantisation steps, in the block's order.
     steps: [i16; 64],
+    /// Samples of a block: across, down. Eight, or fewer of a picture that is decoded smaller.
+    pub size: [usize; 2],
     /// Samples of the wanted blocks, row after row.
     pub plane: Vec<u8>,
     /// Samples from a row to the next.
@@ -32,26 +34,44 @@ pub(crate) struct Part {
 
 impl Default for Part {
     fn default() -> Self {
-        Self { h: 1, v: 1, dc: 0, ac: 0, columns: 0..0, rows: 0..0, steps: [0; 64], plane: Vec::new(), stride: 0 }
+        Self {
+            h: 1,
+            v: 1,
+            dc: 0,
+            ac: 0,
+            columns: 0..0,
+            rows: 0..0,
+            steps: [0; 64],
+            size: [8; 2],
+            plane: Vec::new(),
+            stride: 0,
+        }
     }
 }
 
 impl Part {
-    /// Makes ready for a component of which `columns` and `rows` of blocks are wanted.
-    pub fn prepare(&mut self, component: &Component, quant: &[u16; 64], columns: Range<usize>, rows: Range<usize>) {
+    /// Makes ready for a component of which `columns` and `rows` of blocks are wanted, of `size` samples each.
+    pub fn prepare(
+        &mut self,
+        component: &Component,
+        quant: &[u16; 64],
+        size: [usize; 2],
+        columns: Range<usize>,
+        rows: Range<usize>,
+    ) {
         (self.h, self.v) = (component.h, component.v);
         for (&value, place) in quant.iter().zip(ZIGZAG) {
             // Steps above 15 bits are beyond any file of 8 bits a sample; they wrap the same way everywhere.
             self.steps[usize::from(place)] = value as i16;
         }
         // A little behind each row, for instructions that read or write more than is needed.
-        self.stride = (columns.len() * 8 + 32).next_multiple_of(32);
-        let bytes = self.stride * rows.len() * 8;
+        self.stride = (columns.len() * size[0] + 32).next_multiple_of(32);
+        let bytes = self.stride * rows.len() * size[1];
         // Old samples need no clearing: each wanted block is written, or decoding fails.
         if self.plane.len() < bytes {
             self.plane.resize(bytes, 0);
         }
-        (self.columns, self.rows) = (columns, rows);
+        (self.columns, self.rows, self.size) = (columns, rows, size);
     }
 }
 
@@ -231,7 +251,11 @@ fn decode_interval(
             let (dc, ac, level) = (&tables[part.dc], &tables[part.ac], &mut levels[unit.part]);
             let wanted =
                 part.columns.contains(&(column * part.h + unit.x)) && part.rows.contains(&(row * part.v + unit.y));
-            let end = if wanted {
+            let end = if wanted && part.size == [1, 1] {
+                // The mean alone, which is there without the other values.
+                *kind = 1;
+                reader.read::<false>(bits, dc, ac, level, block)
+            } else if wanted {
                 block[..64].fill(0);
                 let end = reader.read::<true>(bits, dc, ac, level, block);
                 // An end of block at the first place: nothing but the mean.
@@ -257,11 +281,14 @@ fn decode_interval(
             }
             let part = &mut parts[unit.part];
             let (x, y) = (column * part.h + unit.x - part.columns.start, row * part.v + unit.y - part.rows.start);
-            let out = &mut part.plane[y * 8 * part.stride + x * 8..];
+            let [wide, high] = part.size;
+            let out = &mut part.plane[y * high * part.stride + x * wide..];
             if *kind == 1 {
-                transform.flat(block[0].wrapping_mul(part.steps[0]), out, part.stride);
-            } else {
+                transform.flat(block[0].wrapping_mul(part.steps[0]), part.size, out, part.stride);
+            } else if part.size == [8, 8] {
                 transform.block(block, &part.steps, out, part.stride);
+            } else {
+                transform.reduced(block, &part.steps, part.size, out, part.stride);
             }
         }
         column += 1;

@@ -37,13 +37,27 @@ impl Transform {
         }
     }
 
-    /// As `block`, where all but the first coefficient are zero.
+    /// Writes fewer samples of a block, `size` across and down: 8, 4 or 2 each, not 8 both.
     #[inline(always)]
-    pub fn flat(self, first: i16, out: &mut [u8], stride: usize) {
+    pub fn reduced(self, block: &[i16; 256], steps: &[i16; 64], size: [usize; 2], out: &mut [u8], stride: usize) {
+        if size != [4, 4] || !simd::transform_four(self.level, block, steps, out, stride) {
+            reduced(block, steps, size, out, stride);
+        }
+    }
+
+    /// As `block` or `reduced`, where all but the first coefficient are zero; or one sample for all.
+    #[inline(always)]
+    pub fn flat(self, first: i16, [wide, high]: [usize; 2], out: &mut [u8], stride: usize) {
         let kept = pack(i32::from(first) << KEPT);
         let sample = sample((i32::from(kept) + (1 << (KEPT + 2))) >> (KEPT + 3));
-        for row in out.chunks_mut(stride).take(8) {
-            row[..8].fill(sample);
+        if wide == 8 {
+            for row in out.chunks_mut(stride).take(high) {
+                row[..8].fill(sample);
+            }
+            return;
+        }
+        for row in out.chunks_mut(stride).take(high) {
+            row[..wide].fill(sample);
         }
     }
 }
@@ -79,6 +93,45 @@ fn line(c: [i16; 8]) -> [i32; 8] {
         out[7 - i] = even[i].wrapping_sub(odd);
     }
     out
+}
+
+/// One, two or four values from as many coefficients, the lowest, or eight from all: the values whose cosine transform
+/// has these coefficients, as large as those of `line`.
+fn short(size: usize, c: [i16; 8]) -> [i32; 8] {
+    let wide = c.map(i32::from);
+    let product = |k: [i16; 2]| i32::from(k[0]) * wide[1] + i32::from(k[1]) * wide[3];
+    let mut out = [0; 8];
+    match size {
+        8 => return line(c),
+        4 => {
+            let (sum, difference) = ((wide[0] + wide[2]) << BITS, (wide[0] - wide[2]) << BITS);
+            // The eight's even half is the four's odd one.
+            let (outer, inner) = (product(EVEN[0]), product(EVEN[1]));
+            out[..4].copy_from_slice(&[sum + outer, difference + inner, difference - inner, sum - outer]);
+        }
+        2 => out[..2].copy_from_slice(&[(wide[0] + wide[1]) << BITS, (wide[0] - wide[1]) << BITS]),
+        _ => out[0] = wide[0] << BITS,
+    }
+    out
+}
+
+/// The definition of fewer samples than a block has: the block's low coefficients, transformed at that size. What the
+/// high ones say is finer than the samples.
+pub(crate) fn reduced(block: &[i16; 256], steps: &[i16; 64], [wide, high]: [usize; 2], out: &mut [u8], stride: usize) {
+    let mut kept = [0i16; 64];
+    for column in 0..wide {
+        let values =
+            short(high, std::array::from_fn(|row| block[8 * row + column].wrapping_mul(steps[8 * row + column])));
+        for (row, value) in values.into_iter().enumerate().take(high) {
+            kept[8 * row + column] = pack(value.wrapping_add(1 << (BITS - KEPT - 1)) >> (BITS - KEPT));
+        }
+    }
+    for (row, out) in out.chunks_mut(stride).take(high).enumerate() {
+        let values = short(wide, std::array::from_fn(|column| kept[8 * row + column]));
+        for (value, out) in values.into_iter().zip(&mut out[..wide]) {
+            *out = sample(i32::from(pack(value.wrapping_add(1 << (BITS + KEPT + 2)) >> (BITS + KEPT + 3))));
+        }
+    }
 }
 
 /// The definition.

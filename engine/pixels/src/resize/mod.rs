@@ -5,12 +5,14 @@
 //! Pillow's with weights of 15 bits. Fixed-point arithmetic (area: f32, in OpenCV's order), along rows first.
 
 pub(crate) mod passes;
+mod span;
 mod weights;
 
 use crate::ops::Rect;
 use crate::simd::{Level, Passes};
 use crate::{ImageSize, PixelError};
 use passes::BEHIND;
+pub(crate) use span::Span;
 use weights::{Cells, Pairs, Taps};
 
 /// How an output pixel is made of the pixels around its place.
@@ -34,6 +36,8 @@ pub struct Resize {
     /// Whether the filter is widened by how much the image shrinks. Without, pixels are left out from a factor of two
     /// on, which is faster.
     pub antialias: bool,
+    /// Whether a JPEG may be decoded smaller.
+    pub dct_scaling: bool,
 }
 
 /// Memory for resizing, used again.
@@ -97,22 +101,24 @@ pub fn resize(
     let source = |row: usize, out: &mut [u8]| {
         out.copy_from_slice(&from[(region.top + row) * stride + region.left * size.channels..][..out.len()]);
     };
-    let cut = ImageSize { height: region.height, width: region.width, channels: size.channels };
-    rows(cut, source, to, filter, antialias, mirror, scratch, out)
+    let spans = [Span::whole(region.height), Span::whole(region.width)];
+    rows(spans, size.channels, source, to, (filter, antialias), mirror, scratch, out)
 }
 
-/// Resizes an image of which `source` gives a row at a time: rows in ascending order, some perhaps not at all.
+/// Resizes an image, its axes down and across, of which `source` gives a row at a time: rows in ascending order, some
+/// perhaps not at all.
 #[expect(clippy::too_many_arguments, reason = "an image and where it goes")]
 pub(crate) fn rows(
-    size: ImageSize,
+    spans: [Span; 2],
+    channels: usize,
     mut source: impl FnMut(usize, &mut [u8]),
     to: ImageSize,
-    filter: Filter,
-    antialias: bool,
+    (filter, antialias): (Filter, bool),
     mirror: bool,
     scratch: &mut Scratch,
     out: &mut [u8],
 ) -> Result<(), PixelError> {
+    let size = ImageSize { height: spans[0].length, width: spans[1].length, channels };
     if to.channels != size.channels || !(1..=4).contains(&to.channels) {
         return Err(PixelError::new(format!("{} channels cannot be resized to {}", size.channels, to.channels)));
     }
@@ -122,10 +128,11 @@ pub(crate) fn rows(
     if out.len() != to.bytes() {
         return Err(PixelError::new(format!("an image of {to} has {} bytes, not {}", to.bytes(), out.len())));
     }
-    let pixels = size.width * size.channels;
+    let pixels = spans[1].samples() * size.channels;
     scratch.row.resize(pixels + BEHIND, 0);
     let mut source = |row: usize, out: &mut [u8]| source(row, &mut out[..pixels]);
-    if (to.height, to.width) == (size.height, size.width) && !mirror {
+    let reduced = spans.iter().any(|span| span.shift != 0);
+    if (to.height, to.width) == (size.height, size.width) && !mirror && !reduced {
         // Every filter leaves an image of this size as it is.
         for (row, out) in out.chunks_exact_mut(pixels).enumerate() {
             source(row, out);
@@ -134,17 +141,17 @@ pub(crate) fn rows(
     }
     let shrinks = size.height >= to.height && size.width >= to.width;
     match (filter, antialias) {
-        (Filter::Area, _) if shrinks => area(size, source, to, mirror, scratch, out),
-        (Filter::Area, _) => pairs(size, source, to, true, mirror, scratch, out),
-        (Filter::Bilinear, false) => pairs(size, source, to, false, mirror, scratch, out),
-        _ => taps(size, source, to, (filter, antialias), mirror, scratch, out),
+        (Filter::Area, _) if shrinks && !reduced => area(size, source, to, mirror, scratch, out),
+        (Filter::Area, _) if !reduced => pairs(spans, source, to, true, mirror, scratch, out),
+        (Filter::Bilinear, false) => pairs(spans, source, to, false, mirror, scratch, out),
+        _ => taps(spans, source, to, (filter, antialias), mirror, scratch, out),
     }
     Ok(())
 }
 
 /// Two taps along each axis.
 fn pairs(
-    size: ImageSize,
+    spans: [Span; 2],
     mut source: impl FnMut(usize, &mut [u8]),
     to: ImageSize,
     area: bool,
@@ -153,8 +160,8 @@ fn pairs(
     out: &mut [u8],
 ) {
     let Scratch { passes, row, pairs: [down, across], words: [upper, lower], .. } = scratch;
-    down.fill(size.height, to.height, area, area, false);
-    across.fill(size.width, to.width, area, true, mirror);
+    down.fill(spans[0], to.height, area, area, false);
+    across.fill(spans[1], to.width, area, true, mirror);
     let length = to.width * to.channels;
     for words in [&mut *upper, &mut *lower] {
         words.resize(length + BEHIND, 0);
@@ -165,9 +172,9 @@ fn pairs(
         source(place, row);
         passes.pairs_across(row, &across.first, &across.weights, to.channels, words);
     };
-    let last = size.height as i32 - 1;
+    let (top, last) = spans[0].ends();
     for ((out, &first), &weights) in out.chunks_exact_mut(length).zip(&down.first).zip(&down.weights) {
-        let wanted = [first, first + 1].map(|place| place.clamp(0, last) as usize);
+        let wanted = [first, first + 1].map(|place| place.clamp(top as i32, last as i32) as usize);
         if held[0] != wanted[0] {
             if held[1] == wanted[0] {
                 std::mem::swap(upper, lower);
@@ -192,7 +199,7 @@ fn pairs(
 
 /// A filter along each axis.
 fn taps(
-    size: ImageSize,
+    spans: [Span; 2],
     mut source: impl FnMut(usize, &mut [u8]),
     to: ImageSize,
     filter: (Filter, bool),
@@ -201,13 +208,13 @@ fn taps(
     out: &mut [u8],
 ) {
     let Scratch { passes, row, taps: [down, across], bytes, .. } = scratch;
-    down.fill(size.height, to.height, filter, 2, false);
-    across.fill(size.width, to.width, filter, 4, mirror);
-    let length = to.width * to.channels;
+    down.fill(spans[0], to.height, filter, 2, false);
+    across.fill(spans[1], to.width, filter, 4, mirror);
+    let (length, height) = (to.width * to.channels, spans[0].samples());
     let stride = length + BEHIND;
     // All rows at once: each goes into several output rows. Rows behind the image are read by taps of weight zero.
-    bytes.resize((size.height + down.count) * stride, 0);
-    for (place, out) in bytes.chunks_exact_mut(stride).enumerate().take(size.height) {
+    bytes.resize((height + down.count) * stride, 0);
+    for (place, out) in bytes.chunks_exact_mut(stride).enumerate().take(height) {
         source(place, row);
         let weights = (&across.weights[..], across.count, across.bits);
         passes.taps_across(row, &across.first, weights, to.channels, out);

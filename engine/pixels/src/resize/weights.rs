@@ -1,6 +1,7 @@
 //! Which pixels an output pixel is made of, and how much of each: along one axis.
 
 use super::Filter;
+use super::span::Span;
 
 /// OpenCV's weights for bilinear: of 11 bits.
 pub(crate) const LINEAR_ONE: f32 = 2048.0;
@@ -8,7 +9,7 @@ pub(crate) const LINEAR_ONE: f32 = 2048.0;
 /// Two taps for each output pixel.
 #[derive(Debug, Default)]
 pub(crate) struct Pairs {
-    /// The first tap's place, which may be −1: clamp it, and the one after, to the axis.
+    /// The first tap's place, which may be one before the first: clamp it, and the one after, to the span's ends.
     pub first: Vec<i32>,
     pub weights: Vec<[i16; 2]>,
 }
@@ -16,7 +17,11 @@ pub(crate) struct Pairs {
 impl Pairs {
     /// As OpenCV's INTER_LINEAR; as its INTER_AREA where an axis grows if `area`. `inside` moves a pair that stands
     /// over an end inside, as OpenCV does along rows.
-    pub fn fill(&mut self, from: usize, to: usize, area: bool, inside: bool, reverse: bool) {
+    ///
+    /// Where there are fewer samples than pixels, places are those of the pixels all the same.
+    pub fn fill(&mut self, span: Span, to: usize, area: bool, inside: bool, reverse: bool) {
+        let (from, (low, high)) = (span.length, span.ends());
+        let (low, high) = (low as i32, high as i32);
         self.first.clear();
         self.weights.clear();
         // By way of its inverse, as OpenCV does: places that are whole numbers depend on the last bit.
@@ -31,16 +36,16 @@ impl Pairs {
                 part = ((i + 1) as f64 - (place + 1.0) * inverse) as f32;
                 part = if part <= 0.0 { 0.0 } else { part - part.floor() };
             } else {
-                let place = ((i as f64 + 0.5) * scale - 0.5) as f32;
+                let place = (span.place((i as f64 + 0.5) * scale) - 0.5) as f32;
                 first = place.floor() as i32;
                 part = place - place.floor();
             }
             if inside {
-                if first < 0 {
-                    (first, part) = (0, 0.0);
+                if first < low {
+                    (first, part) = (low, 0.0);
                 }
-                if first >= from as i32 - 1 {
-                    (first, part) = (from as i32 - 1, 0.0);
+                if first >= high {
+                    (first, part) = (high, 0.0);
                 }
             }
             self.first.push(first);
@@ -60,23 +65,37 @@ pub(crate) struct Taps {
     /// Bits of the weights behind the point.
     pub bits: u32,
     exact: Vec<f64>,
+    folded: Vec<f64>,
 }
 
 impl Taps {
     /// As torch's and Pillow's `antialias`: the filter is widened by how much the axis shrinks; beyond the ends is
     /// nothing. Without `antialias`, the filter keeps its width, and the ends are repeated.
-    pub fn fill(&mut self, from: usize, to: usize, (filter, antialias): (Filter, bool), by: usize, reverse: bool) {
+    ///
+    /// Where there are fewer samples than pixels, the weights are those of the pixels all the same, as they apply to
+    /// the pixels that the samples stand for.
+    pub fn fill(&mut self, span: Span, to: usize, (filter, antialias): (Filter, bool), by: usize, reverse: bool) {
+        let from = span.length;
         let scale = from as f64 / to as f64;
-        let wide = if antialias { scale.max(1.0) } else { 1.0 };
+        let wide = if antialias || filter == Filter::Area { scale.max(1.0) } else { 1.0 };
         let support = filter.support() * wide;
         let most = (support.ceil() as usize * 2 + 1).min(from);
         self.first.clear();
         self.exact.clear();
         self.exact.resize(to * most, 0.0);
-        let (mut largest, mut used) = (0.0f64, 1);
         for (i, row) in self.exact.chunks_exact_mut(most).enumerate() {
             let i = if reverse { to - 1 - i } else { i };
             let center = scale * (i as f64 + 0.5);
+            if filter == Filter::Area {
+                // What of each pixel is covered.
+                let (start, end) = (i as f64 * scale, (i + 1) as f64 * scale);
+                let first = (start as usize).min(from - 1);
+                for (weight, place) in row.iter_mut().zip(first..from) {
+                    *weight = (end.min(place as f64 + 1.0) - start.max(place as f64)).max(0.0) / scale;
+                }
+                self.first.push(first);
+                continue;
+            }
             let (start, end) = ((center - support + 0.5).floor(), (center + support + 0.5).floor());
             let first = (start.max(0.0) as usize).min(from - 1);
             let mut total = 0.0;
@@ -92,16 +111,38 @@ impl Taps {
                     total += weight;
                 }
             }
-            for (j, weight) in row.iter_mut().enumerate() {
+            for weight in row.iter_mut() {
                 if total != 0.0 {
                     *weight /= total;
                 }
-                largest = largest.max(*weight);
-                if *weight != 0.0 {
+            }
+            self.first.push(first);
+        }
+        if span.shift == 0 {
+            return self.round(to, most, by);
+        }
+        // A part of a block at each end.
+        let wide = (most.div_ceil(8) + 1) * (8 >> span.shift);
+        self.folded.clear();
+        self.folded.resize(to * wide, 0.0);
+        let rows = self.exact.chunks_exact(most).zip(self.folded.chunks_exact_mut(wide));
+        for (first, (exact, folded)) in self.first.iter_mut().zip(rows) {
+            *first = span.fold(*first, exact, folded);
+        }
+        std::mem::swap(&mut self.exact, &mut self.folded);
+        self.round(to, wide, by);
+    }
+
+    /// Rounds `exact`, of which each output pixel has `most`.
+    fn round(&mut self, to: usize, most: usize, by: usize) {
+        let (mut largest, mut used) = (0.0f64, 1);
+        for row in self.exact.chunks_exact(most) {
+            for (j, &weight) in row.iter().enumerate() {
+                largest = largest.max(weight);
+                if weight != 0.0 {
                     used = used.max(j + 1);
                 }
             }
-            self.first.push(first);
         }
         // As many bits as the largest weight leaves of 15.
         self.bits = 0;

@@ -25,7 +25,7 @@ pub(crate) use moves::{Moved, move_pixels};
 pub(crate) use resize::Passes;
 pub use scale::Formulas;
 pub(crate) use scale::scale;
-pub(crate) use transform::transform;
+pub(crate) use transform::{transform, transform_four};
 
 /// The instructions to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -17,6 +17,27 @@ pub(crate) fn transform(level: Level, block: &[i16; 256], steps: &[i16; 64], out
     false
 }
 
+/// `jpeg::transform::reduced` to 4 × 4 samples for a `level` that has it; false otherwise.
+#[inline(always)]
+pub(crate) fn transform_four(
+    level: Level,
+    block: &[i16; 256],
+    steps: &[i16; 64],
+    out: &mut [u8],
+    stride: usize,
+) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if level >= Level::Avx2 {
+        assert!(out.len() >= 3 * stride + 4, "there are four rows of four samples");
+        // SAFETY: `Level::best` has asked the processor for AVX2, and no other level is above `Plain`; the rows written
+        // end within `out`, as checked above.
+        unsafe { x86::transform_four(block, steps, out.as_mut_ptr(), stride) };
+        return true;
+    }
+    let _ = (level, block, steps, out, stride);
+    false
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use crate::jpeg::transform::{EVEN, ODD};
@@ -140,6 +161,57 @@ mod x86 {
                 _mm_storel_epi64(out.add(2 * i * stride).cast(), pair);
                 _mm_storeh_pd(out.add((2 * i + 1) * stride).cast(), _mm_castsi128_pd(pair));
             }
+        }
+    }
+
+    /// Four values from coefficients (0, 2) and (1, 3), side by side.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn four<const SHIFT: i32>(c02: __m128i, c13: __m128i) -> [__m128i; 4] {
+        const ONE: i16 = 1 << 13;
+        let round = _mm_set1_epi32(1 << (SHIFT - 1));
+        let sum = _mm_add_epi32(_mm_madd_epi16(c02, _mm_set1_epi32(pair(ONE, ONE))), round);
+        let difference = _mm_add_epi32(_mm_madd_epi16(c02, _mm_set1_epi32(pair(ONE, -ONE))), round);
+        let outer = _mm_madd_epi16(c13, _mm_set1_epi32(pair(EVEN[0][0], EVEN[0][1])));
+        let inner = _mm_madd_epi16(c13, _mm_set1_epi32(pair(EVEN[1][0], EVEN[1][1])));
+        [
+            _mm_srai_epi32::<SHIFT>(_mm_add_epi32(sum, outer)),
+            _mm_srai_epi32::<SHIFT>(_mm_add_epi32(difference, inner)),
+            _mm_srai_epi32::<SHIFT>(_mm_sub_epi32(difference, inner)),
+            _mm_srai_epi32::<SHIFT>(_mm_sub_epi32(sum, outer)),
+        ]
+    }
+
+    /// # Safety
+    ///
+    /// Four bytes may be written at `out` and at the three places each `stride` further.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    pub(super) unsafe fn transform_four(block: &[i16; 256], steps: &[i16; 64], out: *mut u8, stride: usize) {
+        // SAFETY: rows below 4 of a block and of steps, which have eight; loads need no alignment.
+        let row = |row: usize| unsafe {
+            let values = _mm_loadl_epi64(block.as_ptr().add(8 * row).cast());
+            _mm_mullo_epi16(values, _mm_loadl_epi64(steps.as_ptr().add(8 * row).cast()))
+        };
+        // Columns: a lane is a column.
+        let o = four::<11>(_mm_unpacklo_epi16(row(0), row(2)), _mm_unpacklo_epi16(row(1), row(3)));
+        // Of each row columns 0 and 2 side by side, then 1 and 3.
+        let order = _mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15);
+        let two = |a, b| _mm_castsi128_ps(_mm_shuffle_epi8(_mm_packs_epi32(a, b), order));
+        let (top, low) = (two(o[0], o[1]), two(o[2], o[3]));
+        let c02 = _mm_castps_si128(_mm_shuffle_ps::<0x88>(top, low));
+        let c13 = _mm_castps_si128(_mm_shuffle_ps::<0xdd>(top, low));
+        // Rows: a lane is a row.
+        let o = four::<18>(c02, c13);
+        let bytes = _mm_packs_epi16(_mm_packs_epi32(o[0], o[1]), _mm_packs_epi32(o[2], o[3]));
+        let turn = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+        let bytes = _mm_xor_si128(_mm_shuffle_epi8(bytes, turn), _mm_set1_epi8(-128));
+        // SAFETY: four rows of four bytes may be written, wherever they lie.
+        unsafe {
+            out.cast::<i32>().write_unaligned(_mm_extract_epi32::<0>(bytes));
+            out.add(stride).cast::<i32>().write_unaligned(_mm_extract_epi32::<1>(bytes));
+            out.add(2 * stride).cast::<i32>().write_unaligned(_mm_extract_epi32::<2>(bytes));
+            out.add(3 * stride).cast::<i32>().write_unaligned(_mm_extract_epi32::<3>(bytes));
         }
     }
 }
