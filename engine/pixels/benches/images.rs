@@ -128,7 +128,7 @@ fn decode_jpeg_of_500_by_375(bencher: Bencher<'_, '_>) {
 fn decode_and_resize_part(bencher: Bencher<'_, '_>, (filter, antialias): (Filter, bool)) {
     let (jpeg, mut decoder, mut out) = (jpeg(), Decoder::new(), vec![0; LARGE.bytes()]);
     let part = Rect { top: 90, left: 120, height: 200, width: 250 };
-    let resize = Resize { filter, antialias };
+    let resize = Resize { filter, antialias, dct_scaling: false };
     bencher.counter(ItemsCount::new(1_usize)).bench_local(|| {
         let picture = black_box(Picture { bytes: &jpeg, size: None });
         decoder.region(picture, part, resize, false, LARGE, &mut out).expect("it is whole");

@@ -27,6 +27,9 @@ params! {
         /// Whether the filter is widened by how much the image shrinks, as torchvision and Pillow do it. Without, pixels
         /// are left out from a factor of two on, as in OpenCV, which is faster.
         antialias: bool = true,
+        /// Whether a JPEG may be decoded at a half, a quarter or an eighth of its size where it is at least that much
+        /// larger than needed: faster, with slightly other pixels.
+        dct_scaling: bool = false,
         /// Channels afterwards: 3 for colour, 1 for grey. Of pixels: those that they have.
         channels: Option<usize> = None => 1.0..=4.0,
         /// Field to work on: an image of any size, or uint8, height × width × channels.
@@ -47,7 +50,7 @@ pub struct ResizeOperator;
 
 impl Resize {
     fn how(&self) -> Resizing {
-        Resizing { filter: self.filter.into(), antialias: self.antialias }
+        Resizing { filter: self.filter.into(), antialias: self.antialias, dct_scaling: self.dct_scaling }
     }
 
     /// The size afterwards, of an image of this size.

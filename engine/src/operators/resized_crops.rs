@@ -31,6 +31,9 @@ params! {
         /// Whether the filter is widened by how much the part shrinks, as torchvision does it. Without, pixels are left
         /// out from a factor of two on, as in OpenCV, which is faster.
         antialias: bool = true,
+        /// Whether a JPEG may be decoded at a half, a quarter or an eighth of its size where it is at least that much
+        /// larger than needed: faster, with slightly other pixels.
+        dct_scaling: bool = false,
         /// Channels afterwards: 3 for colour, 1 for grey. Of pixels: those that they have.
         channels: Option<usize> = None => 1.0..=4.0,
         /// Field to work on: an image of any size, or uint8, height × width × channels.
@@ -54,6 +57,9 @@ params! {
         /// Whether the filter is widened by how much the part shrinks, as torchvision does it. Without, pixels are left
         /// out from a factor of two on, as in OpenCV, which is faster.
         antialias: bool = true,
+        /// Whether a JPEG may be decoded at a half, a quarter or an eighth of its size where it is at least that much
+        /// larger than needed: faster, with slightly other pixels.
+        dct_scaling: bool = false,
         /// Channels afterwards: 3 for colour, 1 for grey. Of pixels: those that they have.
         channels: Option<usize> = None => 1.0..=4.0,
         /// Field to work on: an image of any size, or uint8, height × width × channels.
@@ -104,7 +110,11 @@ macro_rules! resized_crop {
                     field: params.field.clone(),
                     images,
                     to,
-                    resize: Resize { filter: params.filter.into(), antialias: params.antialias },
+                    resize: Resize {
+                        filter: params.filter.into(),
+                        antialias: params.antialias,
+                        dct_scaling: params.dct_scaling,
+                    },
                     choose: Arc::clone(&choose),
                 });
                 let masks = masks(site, &params.also);
