@@ -167,7 +167,7 @@ struct Cropped {
 
 impl Map for Cropped {
     fn apply(&self, rows: &mut Rows<'_>) -> Result<(), OperatorError> {
-        const AS_IT_IS: Resize = Resize { filter: Filter::Bilinear, antialias: false };
+        const AS_IT_IS: Resize = Resize { filter: Filter::Bilinear, antialias: false, dct_scaling: false };
         let draws = rows.draws();
         let (items, out) = rows.replace_items::<u8>(&self.field);
         let mut part = Vec::new();

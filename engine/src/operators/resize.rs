@@ -23,6 +23,11 @@ params! {
         /// Whether the filter is widened by how much the image shrinks, as torchvision and Pillow do it. Without, pixels
         /// are left out from a factor of two on, as in OpenCV, which is faster.
         antialias: bool = true,
+        /// Whether a JPEG at least twice as large as the target along both axes is decoded at 1/2, 1/4 or 1/8 of its
+        /// size before it is resized. Other pixels come out, 0.4 to 2.5 of 255 away on average where the filter is
+        /// antialiased or an area, in 0.55 to 0.8 of the time for images of 2000 × 1500. Progressive JPEGs and other
+        /// formats are decoded in full.
+        dct_scaling: bool = false,
         /// Channels afterwards: 3 for colour, 1 for grey. Of pixels: those that they have.
         channels: Option<usize> = None => 1.0..=4.0,
         /// Field to work on: an image of any size, or uint8, height × width × channels.
@@ -41,7 +46,7 @@ pub struct ResizeOperator;
 
 impl Resize {
     fn how(&self) -> Resizing {
-        Resizing { filter: self.filter.into(), antialias: self.antialias }
+        Resizing { filter: self.filter.into(), antialias: self.antialias, dct_scaling: self.dct_scaling }
     }
 
     /// The size afterwards, of an image of this size.
