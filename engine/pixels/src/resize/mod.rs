@@ -36,7 +36,14 @@ pub struct Resize {
     /// Whether the filter is widened by how much the image shrinks. Without, pixels are left out from a factor of two
     /// on, which is faster.
     pub antialias: bool,
-    /// Whether a JPEG may be decoded smaller.
+    /// Whether a JPEG's region that is at least 2, 4 or 8 times as large as the target along both axes is decoded at
+    /// 1/2, 1/4 or 1/8 of its size, which is faster: of images of 2000 × 1500, antialiased to 224, by 1.3 to 1.5 times.
+    /// Only the sequential JPEGs that the crate's own decoder knows; others, and other formats, are decoded in full.
+    ///
+    /// What a block's cosine transform says finer than that is left out; places and weights stay those of the full
+    /// size. The bytes differ from those without by 0.4 to 1.5 on average for antialiased bilinear (`examples/reduced`
+    /// measures it), by up to 2.4 for area. Bilinear without `antialias` differs by more, 1 to 9 where there is much
+    /// detail: it interpolates in the smaller image, so that less is left out.
     pub dct_scaling: bool,
 }
 
