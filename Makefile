@@ -3,12 +3,15 @@
 #   ARGS="..."     more arguments for the program that a target runs:  make run ARGS="--epochs 3"
 #   GRAPH=...      another graph:  make run GRAPH=my.json
 #   LIBTORCH=...   a libtorch of your own: nothing is fetched
+#   TARGET=...     what to fuzz, and for how many SECONDS:  make fuzz TARGET=tar SECONDS=60
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
 CARGO ?= cargo
 GRAPH ?= graphs/cifar.json
+TARGET ?= beton
+SECONDS ?= 600
 
 # Empty means unset; cargo would take the empty string for a path.
 ifeq ($(strip $(LIBTORCH)),)
@@ -53,6 +56,19 @@ inspector: ## watch a run: the window
 .PHONY: bench
 bench: $(LAID) ## measure: engine bench graphs/cifar.json
 	$(CARGO) run --release -p engine -- bench $(GRAPH) $(ARGS)
+
+# Only the target `graph` needs libtorch, and a sanitizer would find faults of libtorch's own.
+FUZZ_LIBTORCH := $(if $(LAID),$(CURDIR)/third_party/torch-dist/libtorch,$(LIBTORCH))
+FUZZ_FLAGS := $(if $(filter graph,$(TARGET)),-s none --features graph)
+FUZZ_ENV := $(if $(filter graph,$(TARGET)),LIBTORCH=$(FUZZ_LIBTORCH) LD_LIBRARY_PATH=$(FUZZ_LIBTORCH)/lib)
+FUZZ_SEEDS := $(if $(filter graph,$(TARGET)),graphs,engine/fuzz/seeds/$(TARGET))
+
+.PHONY: fuzz
+fuzz: $(if $(filter graph,$(TARGET)),$(LAID)) ## fuzz a reader: TARGET=beton SECONDS=600; see engine/fuzz/README.md
+	mkdir -p engine/fuzz/corpus/$(TARGET)
+	$(FUZZ_ENV) $(CARGO) +nightly fuzz run --fuzz-dir engine/fuzz $(FUZZ_FLAGS) $(TARGET) \
+	  engine/fuzz/corpus/$(TARGET) $(FUZZ_SEEDS) -- \
+	  -max_total_time=$(SECONDS) -rss_limit_mb=2048 -malloc_limit_mb=512 -timeout=20 $(ARGS)
 
 ##@ Libtorch
 

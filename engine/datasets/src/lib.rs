@@ -29,6 +29,7 @@ pub mod npy;
 mod npy_header;
 pub mod numbers;
 mod ordered;
+mod parquet_codec;
 mod parquet_file;
 pub mod parquet_images;
 mod parquet_pages;

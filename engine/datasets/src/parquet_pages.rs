@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use parquet::basic::{ConvertedType, Encoding};
+use parquet::basic::{Compression, ConvertedType, Encoding};
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, DataType};
@@ -10,11 +10,13 @@ use parquet::errors::Result as ParquetResult;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::serialized_reader::SerializedPageReader;
 
+use super::parquet_codec::decompress;
 use super::parquet_file::{Fault, Source, guarded};
 use super::storage::Storage;
 
-/// Values of a page that are believed: a few bytes can claim to be billions of equal ones.
-const MOST_VALUES: u64 = 1 << 24;
+/// Values of a page that are believed: a few bytes can claim to be billions of equal ones, and of texts each takes 32
+/// bytes. Writers begin a new page, or a new row group, long before.
+const MOST_VALUES: u64 = 1 << 22;
 
 /// The pages of a column in a row group.
 #[derive(Debug, Default)]
@@ -108,9 +110,13 @@ fn read_page(file: &Arc<dyn Storage>, chunk: &ColumnChunkMetaData, at: std::ops:
             .set_dictionary_page_offset(None)
             .set_data_page_offset(at.start.cast_signed())
             .set_total_compressed_size((at.end - at.start).cast_signed())
+            // The page as it is: it is decompressed below, within limits.
+            .set_compression(Compression::UNCOMPRESSED)
             .build()?;
         let mut pages = SerializedPageReader::new(Source::of(file), &alone, 0, None)?;
-        pages.get_next_page()?.ok_or_else(|| Fault::File("the Parquet file is damaged: a page is gone".to_owned()))
+        let page = pages.get_next_page()?;
+        let page = page.ok_or_else(|| Fault::File("the Parquet file is damaged: a page is gone".to_owned()))?;
+        decompress(chunk.compression(), page)
     })
 }
 

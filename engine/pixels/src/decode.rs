@@ -271,13 +271,14 @@ fn open<'a>(
     let least = match format {
         Format::Jpeg => info.size.height * info.size.width / 512,
         Format::Png => info.size.bytes() * usize::from(info.bits) / 8 / 1100,
-        Format::WebP => 0,
+        // One colour takes no byte at all, whatever the size; beyond 2^24 pixels nobody has such an image.
+        Format::WebP => (info.size.height * info.size.width).saturating_sub(1 << 24) / 1024,
     };
     if picture.bytes.len() < least {
         let (height, width) = (info.size.height, info.size.width);
         let bytes = picture.bytes.len();
         return Err(PixelError::new(format!(
-            "the image is cut off: {bytes} bytes cannot be {height} × {width} pixels"
+            "the image is cut off or made up: {bytes} bytes are too few for {height} × {width} pixels"
         )));
     }
     let size = foreign.decode(picture.bytes, format)?;

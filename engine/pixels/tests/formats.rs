@@ -149,3 +149,16 @@ fn gray_and_colour_of_a_jpeg() {
     let (_, rgb) = full(&file, 3).unwrap();
     assert!(rgb.chunks_exact(3).zip(&gray).all(|(rgb, gray)| rgb == [*gray; 3]));
 }
+
+#[test]
+fn few_bytes_take_little_memory() {
+    // A WebP without loss of 16,384 × 16,384 pixels, which would be a gigabyte.
+    let sides: u32 = 16_383 | 16_383 << 14;
+    let data = [&[0x2f][..], &sides.to_le_bytes(), &[0; 11]].concat();
+    let chunk = [b"WEBPVP8L".as_slice(), &16_u32.to_le_bytes(), &data].concat();
+    let file = [b"RIFF".as_slice(), &(chunk.len() as u32).to_le_bytes(), &chunk].concat();
+    assert_eq!(probe(&file).unwrap().size.height, 16_384);
+    let error = full(&file, 3).unwrap_err();
+    assert_eq!(error, "the image is cut off or made up: 36 bytes are too few for 16384 × 16384 pixels");
+    assert_eq!(Decoder::new().verify(&file).unwrap_err().0, error);
+}

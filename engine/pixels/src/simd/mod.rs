@@ -41,6 +41,10 @@ pub enum Level {
 impl Level {
     /// The best that this processor has.
     pub fn best() -> Self {
+        // Miri runs Rust, not a processor's instructions.
+        if cfg!(miri) {
+            return Self::Plain;
+        }
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx512vbmi")
