@@ -206,12 +206,11 @@ impl Listing {
             if kind.is_symlink() {
                 kind = match std::fs::metadata(entry.path()) {
                     Ok(target) => target.file_type(),
-                    // What a link is for is told by its name alone, once it leads nowhere.
-                    Err(_) if !image => continue,
-                    Err(why) => return Err(DataError::Unreadable { what: "the image", why, path: entry.path() }),
+                    // What a link is for is told by its name alone, once it leads nowhere: an image that cannot be read.
+                    Err(_) => kind,
                 };
             }
-            let wanted = kind.is_dir() || (kind.is_file() && image);
+            let wanted = kind.is_dir() || ((kind.is_file() || kind.is_symlink()) && image);
             if !wanted {
                 continue;
             }

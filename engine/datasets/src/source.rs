@@ -158,7 +158,7 @@ pub fn open_dataset<T: AsRef<str>>(texts: &[T], options: &SourceOptions) -> Resu
 fn open_beton(address: &str, options: &SourceOptions) -> Result<Box<dyn Dataset>, DataError> {
     let file = match is_remote(address) {
         true => Beton::over(open_with(address, &options.remote)?)?,
-        false => Beton::open(Path::new(address))?,
+        false => Beton::open(Path::new(address))?.with_names_beside(),
     };
     Ok(Box::new(match &options.fields {
         Some(wanted) => file.select(&wanted.iter().map(String::as_str).collect::<Vec<_>>())?,

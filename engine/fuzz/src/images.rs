@@ -64,7 +64,7 @@ fn region(bytes: &[u8], size: ImageSize, whole: &[u8], plain: &mut Decoder, best
     let rect = Rect { top, left, height, width };
     let mirror = draw(5, 2) == 1;
     let filter = [Filter::Area, Filter::Bilinear, Filter::Bicubic, Filter::Lanczos][draw(6, 4)];
-    let resize = Resize { filter, antialias: draw(7, 2) == 1 };
+    let resize = Resize { filter, antialias: draw(7, 2) == 1, dct_scaling: draw(8, 2) == 1 };
     for (height, width) in [(height, width), (1 + draw(8, 40), 1 + draw(9, 40))] {
         let target = ImageSize { height, width, channels: size.channels };
         let (mut one, mut other) = (vec![0; target.bytes()], vec![1; target.bytes()]);

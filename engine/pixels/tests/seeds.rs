@@ -10,7 +10,7 @@ mod images;
 fn each(target: &str, read: fn(&[u8])) -> usize {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(target);
     let seeds = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    seeds.map(|seed| read(&fs::read(seed.unwrap().path()).unwrap())).count()
+    seeds.map(|seed| read(&fs::read(seed.expect("a folder can be listed").path()).expect("a seed can be read"))).count()
 }
 
 #[test]

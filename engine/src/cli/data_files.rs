@@ -95,11 +95,7 @@ fn exists(path: &Path) -> String {
     format!("there is something of that name already; {hint}: {}", path.display())
 }
 
-/// Where the names of a field's classes are kept beside a `.beton` file, which has no place for them: `OUT.classes.txt`
-/// for `label`, `OUT.FIELD.classes.txt` for others.
-pub(crate) fn classes_path(beton: &Path, field: &str) -> PathBuf {
-    beton.with_extension(if field == "label" { "classes.txt".to_owned() } else { format!("{field}.classes.txt") })
-}
+pub(crate) use engine::data::beton::classes_beside as classes_path;
 
 /// Fields with class names, and the names.
 pub(crate) fn class_names<'a>(fields: impl Iterator<Item = &'a DataField>) -> Vec<(&'a str, &'a [String])> {

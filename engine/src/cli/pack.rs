@@ -173,7 +173,8 @@ pub(crate) fn pack(args: PackArgs) -> Result<(), Failure> {
     }
     let stale = classes_path(&args.out, "label");
     if !classes.iter().any(|(field, _)| *field == "label") && stale.exists() {
-        screen::warning_line(&format!("this source has no names of classes; these are another's: {}", stale.display()));
+        // Those of the file that was replaced.
+        std::fs::remove_file(&stale).map_err(|e| Failure::Failed(format!("{e}: {}", stale.display())))?;
     }
     if let Some(note) = make.images.counts.not_rgb() {
         screen::note(&note);

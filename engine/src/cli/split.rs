@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use engine::data::Dataset as _;
 use engine::data::beton::{Beton, split as split_file};
 
-use super::data_files::{BETON, failure, page_bytes, stop_token, write_options};
+use super::data_files::{
+    BETON, class_names, classes_path, failure, page_bytes, stop_token, write_classes, write_options,
+};
 use super::progress::RowsBar;
 use super::{Failure, screen};
 
@@ -27,7 +30,7 @@ pub(crate) struct SplitArgs {
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     shards: u64,
 
-    /// Names of the shards: {i} is the shard's number from 00000 on, {n} the number of shards. FILE-{i}-of-{n}.beton
+    /// Names of the shards, in which `{i}` is the shard's number from 00000 on; FILE-00000-of-00004.beton and so on
     /// unless given.
     #[arg(long, value_name = "PATTERN")]
     out: Option<String>,
@@ -70,6 +73,12 @@ pub(crate) fn split(args: SplitArgs) -> Result<(), Failure> {
     });
     let seconds = bar.end();
     let written = written.map_err(failure)?;
+    let whole = Beton::open(&args.file).map_err(failure)?.with_names_beside();
+    for (field, names) in class_names(whole.fields().iter()) {
+        for shard in 0..args.shards {
+            write_classes(&classes_path(&name(shard), field), names)?;
+        }
+    }
     if !args.quiet {
         for (shard, written) in (0..).zip(&written) {
             let (rows, bytes) = (screen::plural(written.rows, "row"), screen::bytes(written.bytes));

@@ -10,6 +10,9 @@ use crate::operators::{OnError, Source, SourceShape};
 /// Bad samples that an error lists at most; each was told when it was found.
 const LISTED: usize = 20;
 
+/// How many bad samples are told one by one.
+const TOLD: usize = 20;
+
 /// The bad samples of a pipeline so far.
 pub(super) struct Failures {
     policy: OnError,
@@ -44,6 +47,8 @@ impl Failures {
         if self.policy == OnError::Fail {
             let named = error.message.contains(&place);
             let message = if named { error.message } else { format!("{}: {place}", error.message) };
+            let message =
+                format!("{message}\n  hint  \"on_error\": \"skip\" or \"replace\" at the source goes on without it");
             return Err(RunError { message, ..error });
         }
         let node = error.node.clone();
@@ -56,16 +61,24 @@ impl Failures {
                 let more = seen.len().saturating_sub(LISTED);
                 let more = if more > 0 { format!("\n  and {more} more") } else { String::new() };
                 let message = format!(
-                    "{} samples cannot be read, and `max_failures` allows {}:{}{more}",
-                    seen.len(),
+                    "{} cannot be read, and `max_failures` allows {}:{}{more}",
+                    match seen.len() {
+                        1 => "1 sample".to_owned(),
+                        many => format!("{many} samples"),
+                    },
                     self.max,
                     listed.collect::<String>()
                 );
                 return Err(RunError { node, message, row: None });
             }
-            new.then(|| {
+            (new && seen.len() <= TOLD + 1).then(|| {
                 let what = if self.policy == OnError::Skip { "is left out" } else { "is replaced by the next one" };
-                format!("{place} {what}: {}", error.message)
+                // Some errors name the place themselves.
+                let reason = error.message.strip_suffix(&format!(": {place}")).unwrap_or(&error.message);
+                match seen.len() {
+                    0..=TOLD => format!("{place} {what}: {reason}"),
+                    _ => "more samples cannot be read, which are not listed any more".to_owned(),
+                }
             })
         };
         match self.policy {
@@ -73,7 +86,9 @@ impl Failures {
                 slot.samples.remove(row);
                 slot.identities.remove(row);
                 if slot.samples.is_empty() {
-                    let message = "no sample of a batch can be read".to_owned();
+                    let message =
+                        "no sample of a batch can be read; with \"on_error\": \"replace\" others take their places"
+                            .to_owned();
                     return Err(RunError { node, message, row: None });
                 }
             }

@@ -86,8 +86,9 @@ fn never_full(shape: &SourceShape) -> Option<Fault> {
     if shape.batches() > 0 {
         return None;
     }
-    let rows = grouped(shape.rows as f64);
-    let fault = Fault::new("/batch_size", format!("no batch is ever full: there are {rows} samples"));
+    let rows = grouped(shape.samples() as f64);
+    let part = if shape.shard[1] > 1 { " in a part" } else { "" };
+    let fault = Fault::new("/batch_size", format!("no batch is ever full: there are {rows} samples{part}"));
     Some(fault.expected(format!("at most {rows} with drop_last")).given(shape.batch_size.to_string()))
 }
 

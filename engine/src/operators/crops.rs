@@ -9,7 +9,7 @@ use super::image_op::{Draw, ImageOp};
 use super::images::{per_channel, spread};
 use super::kernel::{Kernel, OperatorError, Site};
 use super::picture_masks::{self, Geometry, with_masks};
-use super::pictures::{Images, cropped, images, masks, sized};
+use super::pictures::{Fits, Images, cropped, images, masks, sized};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature};
 use crate::batch::ImageSize;
 use crate::params::{Fault, Faults, Sides, choice, params};
@@ -98,8 +98,16 @@ fn at(site: &Site<'_>, field: &str, sides: Sides, channels: Option<usize>) -> (I
 }
 
 /// The kernel of a crop.
-fn crop(site: &Site<'_>, field: &str, also: &[String], images: Images, to: ImageSize, op: Arc<dyn ImageOp>) -> Kernel {
-    let image = cropped(field, images, to, Arc::clone(&op));
+fn crop(
+    site: &Site<'_>,
+    field: &str,
+    also: &[String],
+    images: Images,
+    to: ImageSize,
+    op: Arc<impl ImageOp + Fits + 'static>,
+) -> Kernel {
+    let (fits, op): (Arc<dyn Fits>, Arc<dyn ImageOp>) = (op.clone(), op);
+    let image = cropped(field, images, to, Arc::clone(&op), fits);
     picture_masks::kernel(image, field, &masks(site, also), to, Geometry::Moves(op))
 }
 
@@ -185,6 +193,35 @@ impl Operator for RandomCropOperator {
         let (images, to) = at(site, &params.field, params.size, params.channels);
         let op = Arc::new(Anywhere { params: params.clone(), to, fill: spread(&params.fill, to.channels) });
         Ok(crop(site, &params.field, &params.also, images, to, op))
+    }
+}
+
+impl Fits for Center {
+    fn fits(&self, _: ImageSize) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl Fits for Anywhere {
+    fn fits(&self, size: ImageSize) -> Result<(), String> {
+        let RandomCrop { padding, pad_if_needed, padding_mode, .. } = self.params;
+        let lacks = |side: usize, part: usize| part.saturating_sub(side + 2 * padding);
+        let lacking = [lacks(size.height, self.to.height), lacks(size.width, self.to.width)];
+        if lacking != [0, 0] && !pad_if_needed {
+            return Err(format!(
+                "the image of {} × {} pixels is smaller than the part of {} × {}, padding included; \"pad_if_needed\": \
+                 true pads it",
+                size.height, size.width, self.to.height, self.to.width
+            ));
+        }
+        let reach = padding + lacking[0].max(lacking[1]);
+        if padding_mode == PaddingMode::Reflect && reach >= size.height.min(size.width) {
+            return Err(format!(
+                "the image of {} × {} pixels is too small to be padded by {reach} of its own mirror image",
+                size.height, size.width
+            ));
+        }
+        Ok(())
     }
 }
 

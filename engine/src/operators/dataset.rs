@@ -1,7 +1,6 @@
 //! Sources of files: what a data set's fields become, and how its rows are read.
 
 use std::borrow::Cow;
-use std::path::Path;
 use std::sync::Arc;
 
 use half::f16;
@@ -30,28 +29,7 @@ pub(super) fn signature(
     if data.rows() == 0 {
         return Err(Fault::new("/path", format!("there are no samples: {}", paths.join(", "))).into());
     }
-    let signature = signature_of(data.into(), fields, classes, common)?;
-    Ok(named_beside(signature, paths, classes))
-}
-
-/// Takes the names of a `.beton`'s classes, which the file has no place for, from the file that `engine pack` writes
-/// beside it: `train.classes.txt` for `train.beton`, a name a line.
-fn named_beside(mut signature: Signature, paths: &[String], classes: Option<usize>) -> Signature {
-    let [path] = paths else { return signature };
-    let path = Path::new(path);
-    let Some(shape) = signature.source.as_mut().filter(|shape| shape.classes.is_empty()) else { return signature };
-    if path.extension().is_none_or(|extension| extension != "beton") {
-        return signature;
-    }
-    let Ok(text) = std::fs::read_to_string(path.with_extension("classes.txt")) else { return signature };
-    let names: Vec<String> = text.lines().map(str::to_owned).collect();
-    let label = signature.writes.iter_mut().find(|write| write.field.name == LABEL);
-    if let Some(write) = label.filter(|write| write.field.classes.is_some_and(|count| count <= names.len())) {
-        // A class without a sample counts, unless the user says how many there are.
-        write.field.classes = classes.or(Some(names.len()));
-        shape.classes = names;
-    }
-    signature
+    signature_of(data.into(), fields, classes, common)
 }
 
 /// What the rows of an open data set are.
@@ -150,10 +128,10 @@ fn count_classes(data: &dyn Dataset, field: usize, named: usize, given: Option<u
 }
 
 /// The kernel of a source whose signature is [`signature`]'s.
-pub(super) fn kernel(site: &Site<'_>) -> Result<Kernel, OperatorError> {
+pub(super) fn kernel(site: &Site<'_>, classes: Option<usize>) -> Result<Kernel, OperatorError> {
     let shape = site.source.ok_or_else(|| OperatorError::new("the signature of a source says what its rows are"))?;
     let data = shape.data.as_ref().ok_or_else(|| OperatorError::new("the data was opened for the signature"))?;
-    Ok(Kernel::Source(Box::new(Files::new(Arc::clone(&data.0)))))
+    Ok(Kernel::Source(Box::new(Files::new(Arc::clone(&data.0), classes))))
 }
 
 /// Reads the rows of a data set.
@@ -162,17 +140,25 @@ struct Files {
     /// The field whose images lie in memory as pixels of one size, and can be lent.
     lent: Option<usize>,
     label: Option<usize>,
+    /// Number of classes of each field, where labels may be beyond it.
+    limits: Vec<Option<i64>>,
 }
 
 impl Files {
-    fn new(data: Arc<dyn Dataset>) -> Self {
+    fn new(data: Arc<dyn Dataset>, classes: Option<usize>) -> Self {
         let lends = |index: &usize| {
             matches!(data.fields()[*index].kind, FieldKind::Image { size: Some(_) })
                 && matches!(data.value(0, *index), Ok(Value::Image { bytes: Cow::Borrowed(_), .. }))
         };
         let lent = (0..data.fields().len()).find(lends);
         let label = data.fields().iter().position(|f| f.name == LABEL && matches!(f.kind, FieldKind::Int { .. }));
-        Self { lent, label, data }
+        // What was counted needs no check.
+        let limit = |(index, field): (usize, &DataField)| match &field.kind {
+            FieldKind::Int { classes } if !classes.is_empty() => Some(classes.len() as i64),
+            _ => classes.filter(|_| Some(index) == label).map(|classes| classes as i64),
+        };
+        let limits = data.fields().iter().enumerate().map(limit).collect();
+        Self { lent, label, limits, data }
     }
 
     fn value(&self, row: usize, sample: u64, field: usize) -> Result<Value<'_>, OperatorError> {
@@ -203,6 +189,11 @@ impl Source for Files {
                 FieldKind::Int { .. } => {
                     for (row, out) in rows.write::<i64>(&field.name).iter_mut().enumerate() {
                         let Value::Int(value) = values(row)? else { return Err(odd(row)) };
+                        if let Some(classes) = self.limits[index].filter(|classes| !(0..*classes).contains(&value)) {
+                            let (name, place) = (&field.name, self.data.place(samples[row]));
+                            let message = format!("{name} {value}, of {classes} classes counted from 0: {place}");
+                            return Err(OperatorError::at_row(row, message));
+                        }
                         *out = value;
                     }
                 }

@@ -50,8 +50,8 @@ macro_rules! file_source {
                 dataset::signature(&params.path.0, &options, fields, params.classes, &params.common())
             }
 
-            fn kernel(&self, _: &$params, site: &Site<'_>) -> Result<Kernel, OperatorError> {
-                dataset::kernel(site)
+            fn kernel(&self, params: &$params, site: &Site<'_>) -> Result<Kernel, OperatorError> {
+                dataset::kernel(site, params.classes)
             }
         }
     };
@@ -136,6 +136,6 @@ impl Operator for Cifar100Operator {
     }
 
     fn kernel(&self, _: &Cifar100, site: &Site<'_>) -> Result<Kernel, OperatorError> {
-        dataset::kernel(site)
+        dataset::kernel(site, None)
     }
 }

@@ -152,11 +152,24 @@ impl Map for Resized {
 }
 
 /// Cuts images to one size by moving whole pixels: `op` pushes one [`Step::Move`].
-pub(super) fn cropped(field: &str, images: Images, to: ImageSize, op: Arc<dyn ImageOp>) -> Box<dyn Map> {
+/// `fits` says what is wrong with the size of an image of any size, if anything is.
+pub(super) fn cropped(
+    field: &str,
+    images: Images,
+    to: ImageSize,
+    op: Arc<dyn ImageOp>,
+    fits: Arc<dyn Fits>,
+) -> Box<dyn Map> {
     match images {
         Images::Of(size) => Box::new(ImageMap::replacing(field, size, to, op)),
-        Images::Any => Box::new(Cropped { field: field.to_owned(), to, op }),
+        Images::Any => Box::new(Cropped { field: field.to_owned(), to, op, fits }),
     }
+}
+
+/// Whether images of a size can be worked on.
+pub(super) trait Fits: Send + Sync {
+    /// What is wrong, in a sentence.
+    fn fits(&self, size: ImageSize) -> Result<(), String>;
 }
 
 /// What the fields of `also` are at a kernel's site.
@@ -170,6 +183,7 @@ struct Cropped {
     field: String,
     to: ImageSize,
     op: Arc<dyn ImageOp>,
+    fits: Arc<dyn Fits>,
 }
 
 impl Map for Cropped {
@@ -182,6 +196,7 @@ impl Map for Cropped {
             for (row, (item, out)) in items.iter().zip(out.chunks_exact_mut(self.to.bytes())).enumerate() {
                 let failed = |e: pixels::PixelError| OperatorError::at_row(row, e.0);
                 let size = ImageSize { channels: self.to.channels, ..size_of(item).map_err(failed)? };
+                self.fits.fits(size).map_err(|message| OperatorError::at_row(row, message))?;
                 let mut draw = Draw { rng: draws.row(row), first_epoch: draws.first_epoch(row), epoch: draws.epoch() };
                 let mut result = Ok(());
                 self.op.draw(size, &mut draw, &mut |step| {

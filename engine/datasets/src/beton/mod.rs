@@ -30,7 +30,7 @@ mod write_rows;
 pub use info::{FieldInfo, ImageCounts, Info, Spread, info};
 pub use layout::FieldType;
 pub use merge::merge;
-pub use read::{Beton, LeftOut};
+pub use read::{Beton, LeftOut, classes_beside};
 pub use split::split;
 pub use verify::{BadRow, Verified, verify};
 pub use write::{WriteOptions, Writer, Written};

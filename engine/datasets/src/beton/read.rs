@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use pixels::ImageSize;
@@ -128,6 +128,19 @@ impl Beton {
             picked.push(index);
         }
         Ok(Self { rows, columns, fields, picked, left_out, table: OnceLock::new(), building: Mutex::new(()) })
+    }
+
+    /// With the names of classes that stand in files beside it, a name a line: `train.classes.txt` for the field `label`
+    /// of `train.beton`, `train.FIELD.classes.txt` for another. The file itself has no place for them.
+    #[must_use]
+    pub fn with_names_beside(mut self) -> Self {
+        let path = self.path().to_path_buf();
+        for field in &mut self.fields {
+            let FieldKind::Int { classes } = &mut field.kind else { continue };
+            let Ok(text) = std::fs::read_to_string(classes_beside(&path, &field.name)) else { continue };
+            *classes = text.lines().map(str::to_owned).collect();
+        }
+        self
     }
 
     /// The same file with these fields only, in this order.
@@ -378,4 +391,10 @@ fn until_zero(bytes: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
             Cow::Owned(bytes)
         }
     }
+}
+
+/// Where the names of a field's classes stand, beside a `.beton` file: `train.classes.txt` for `label`,
+/// `train.FIELD.classes.txt` for others.
+pub fn classes_beside(beton: &Path, field: &str) -> PathBuf {
+    beton.with_extension(if field == "label" { "classes.txt".to_owned() } else { format!("{field}.classes.txt") })
 }
