@@ -102,10 +102,10 @@ fn beton(folder: &Path) -> Done {
     Ok(())
 }
 
-/// Makes a `.beton` of one page of 2 MiB one of a page of 4 KiB: a fuzzer would lose its way in megabytes of zeros. FFCV
+/// Makes a `.beton` of one page of 2 MiB one of a page of 8 KiB: a fuzzer would lose its way in megabytes of zeros. FFCV
 /// writes no such page, and reads it.
 fn shrink(path: &Path) -> Done {
-    const PAGE: u64 = 4096;
+    const PAGE: u64 = 8192;
     let bytes = fs::read(path)?;
     let word = |bytes: &[u8]| bytes.try_into().map(u64::from_le_bytes);
     let table = word(bytes.get(16..24).ok_or("the file has no header")?)?;
