@@ -37,7 +37,7 @@ pub struct Resize {
     /// on, which is faster.
     pub antialias: bool,
     /// Whether a JPEG's region that is at least 2, 4 or 8 times as large as the target along both axes is decoded at
-    /// 1/2, 1/4 or 1/8 of its size, which is faster: of images of 2000 × 1500, antialiased to 224, by 1.3 to 1.5 times.
+    /// 1/2, 1/4 or 1/8 of its size, which is faster: 1.3 to 1.5 times for 2000 × 1500, antialiased bilinear to 224.
     /// Only the sequential JPEGs that the crate's own decoder knows; others, and other formats, are decoded in full.
     ///
     /// What a block's cosine transform says finer than that is left out; places and weights stay those of the full
