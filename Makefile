@@ -70,6 +70,13 @@ fuzz: $(if $(filter graph,$(TARGET)),$(LAID)) ## fuzz a reader: TARGET=beton SEC
 	  engine/fuzz/corpus/$(TARGET) $(FUZZ_SEEDS) -- \
 	  -max_total_time=$(SECONDS) -rss_limit_mb=2048 -malloc_limit_mb=512 -timeout=20 $(ARGS)
 
+.PHONY: miri
+miri: ## run the readers' tests in Miri, which sees undefined behaviour (minutes)
+	MIRIFLAGS=-Zmiri-disable-isolation $(CARGO) +nightly miri test -p pixels -p datasets --test seeds
+	MIRIFLAGS=-Zmiri-disable-isolation $(CARGO) +nightly miri test -p pixels --lib -- axis pass values
+	MIRIFLAGS=-Zmiri-disable-isolation $(CARGO) +nightly miri test -p datasets --lib -- \
+	  beton::tests::peculiar beton::tests::hostile npy tar_shards mapped
+
 ##@ Libtorch
 
 .PHONY: libtorch

@@ -5,9 +5,14 @@ use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
+#[cfg(not(miri))]
 use memmap2::Mmap;
 
 use super::error::DataError;
+
+/// Miri maps no files: there, they are read, so that everything over them can be run.
+#[cfg(miri)]
+type Mmap = Vec<u8>;
 
 /// A file mapped into memory, read-only: its pages are read when first touched, shared with every other process that
 /// maps it, and dropped by the system when memory is short.
@@ -74,6 +79,13 @@ impl AsRef<[u8]> for MappedFile {
     }
 }
 
+#[cfg(miri)]
+fn map(mut file: &File) -> io::Result<Mmap> {
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut file, &mut bytes).map(|_| bytes)
+}
+
+#[cfg(not(miri))]
 #[expect(unsafe_code, reason = "a mapping is only as steady as its file, which the compiler cannot check")]
 fn map(file: &File) -> io::Result<Mmap> {
     // SAFETY: the mapping is private to this process's reading and is never written through. What remains is that

@@ -25,6 +25,7 @@ fn tar() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Zstandard is C, which Miri does not run")]
 fn parquet() {
     assert!(each("parquet", readers::parquet) >= 6);
 }

@@ -156,6 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "thousands of tables: minutes")]
     fn nearly_every_normalisation_has_a_formula() {
         let mut found = 0;
         let all = 3000;

@@ -125,6 +125,7 @@ fn what_cannot_be_read_says_why() {
 
 proptest! {
     #[test]
+    #[cfg_attr(miri, ignore = "hundreds of cases: hours")]
     fn mutated_arrays_never_panic(changes in proptest::collection::vec((0..160_usize, any::<u8>()), 1..5), cut in 0..160_usize) {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "x", ElementType::Int16, &[4, 2, 2], &[7; 32]);

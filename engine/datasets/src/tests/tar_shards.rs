@@ -207,6 +207,7 @@ fn scratch() -> (tempfile::TempDir, PathBuf) {
 
 proptest! {
     #[test]
+    #[cfg_attr(miri, ignore = "hundreds of cases: hours")]
     fn samples_come_back_as_they_were_written(
         samples in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..1500), 1..20),
         parts in 1..4_usize,
@@ -225,6 +226,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "hundreds of cases: hours")]
     fn mutated_tars_never_panic(changes in proptest::collection::vec((0..4608_usize, any::<u8>()), 1..6), signed: bool) {
         let mut bytes = tar(&[
             pax(&[("path", "a/1.jpg"), ("size", "5")]),

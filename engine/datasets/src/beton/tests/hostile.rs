@@ -48,6 +48,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
+    #[cfg_attr(miri, ignore = "hundreds of cases: hours")]
     fn changed_bytes_never_panic(changes in vec((any::<Index>(), any::<u8>(), 0..4_usize), 1..12), cut in prop::option::of(any::<Index>())) {
         let mut bytes = every_type().bytes();
         let rows = 24 + 8 * 1041;
@@ -64,6 +65,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "hundreds of cases: hours")]
     fn huge_numbers_never_panic(place in any::<Index>(), huge in prop::sample::select(vec![u64::MAX, 1 << 63, (1 << 63) - 1, 1 << 32, u64::MAX - 4096, 0])) {
         let mut bytes = every_type().bytes();
         let at = place.index(bytes.len() - 8);
@@ -72,6 +74,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "hundreds of cases: hours")]
     fn noise_never_panics(noise in vec(any::<u8>(), 0..4000)) {
         read_all(&noise);
         let mut headed = vec![2, 0, 1, 0, 0, 0, 32, 0];
@@ -81,6 +84,7 @@ proptest! {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hundreds of cases: hours")]
 fn every_length_is_an_error_or_reads() {
     let bytes = every_type().bytes();
     let table = u64::from_le_bytes(bytes[16..24].try_into().unwrap()) as usize;
@@ -151,6 +155,7 @@ fn broken_rows_are_errors_and_leave_the_others_alone() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "measures time")]
 fn thousands_of_fields_of_one_name_are_told_apart_quickly() {
     let fields = 20_000_u16;
     let row = 8 * usize::from(fields);
