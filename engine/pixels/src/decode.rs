@@ -270,7 +270,8 @@ fn open<'a>(
     // Before memory is taken: deflate makes a thousandth at best, and each of a JPEG's blocks has a bit.
     let least = match format {
         Format::Jpeg => info.size.height * info.size.width / 512,
-        Format::Png => info.size.bytes() * usize::from(info.bits) / 8 / 1100,
+        // A pixel has a bit at least, where a palette says its colours.
+        Format::Png => info.size.height * info.size.width / 8 / 1100,
         // One colour takes no byte at all, whatever the size; beyond 2^24 pixels nobody has such an image.
         Format::WebP => (info.size.height * info.size.width).saturating_sub(1 << 24) / 1024,
     };
