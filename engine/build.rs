@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=src/torch/shim.cpp");
+    for file in ["shim.cpp", "script.cpp", "guarded.h"] {
+        println!("cargo:rerun-if-changed=src/torch/{file}");
+    }
     println!("cargo:rerun-if-env-changed=LIBTORCH");
     // torch-sys has `links = "tch"`, and says where it found libtorch to those who depend on it directly.
     let lib = std::env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from).expect("torch-sys says where libtorch is");
@@ -19,6 +21,7 @@ fn main() {
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
         .file("src/torch/shim.cpp")
+        .file("src/torch/script.cpp")
         .compile("engine_shim");
     println!("cargo:rustc-link-search=native={}", lib.display());
     println!("cargo:rustc-link-lib=torch_cpu");

@@ -18,13 +18,12 @@ use engine::layers::{
     AdaptiveMaxPool2d, BatchNorm2d, Conv2d, Flatten, LayerSpec, Linear, MaxPool2d, Relu, Residual, Scale,
 };
 use engine::operators::{
-    Cifar10, Cutout, DeviceChoice, Evaluation, FloatType, Normalize, Order, RandomHorizontalFlip, RandomTranslate,
-    Registry, Resources, Shapes, ToDevice, ToTorchImage, Train,
+    Cifar10, Cutout, Evaluation, FloatType, Normalize, Order, RandomHorizontalFlip, RandomTranslate, Registry,
+    Resources, Shapes, ToDevice, ToTorchImage, Train,
 };
 use engine::plan::{Plan, PlanOptions};
 use engine::train::{
-    CrossEntropy, Observer, PiecewiseLinear, Precision, RunStart, Session, Sgd, StepReport, TestTimeAugmentation,
-    TrainOptions,
+    CrossEntropy, Observer, PiecewiseLinear, RunStart, Session, Sgd, StepReport, TestTimeAugmentation, TrainOptions,
 };
 
 const STEPS: u64 = 30;
@@ -89,14 +88,11 @@ fn to_tensors(graph: &mut GraphBuilder, prefix: &str, input: &NodeRef) -> NodeRe
 fn recipe() -> Train {
     Train {
         layers: resnet9(8),
-        optimizer: Sgd { lr: 0.5, momentum: 0.9, weight_decay: 5e-4, nesterov: false }.into(),
-        schedule: PiecewiseLinear { points: vec![[0.0, 0.0], [5.0, 1.0], [24.0, 0.0]] }.into(),
-        loss: CrossEntropy { label_smoothing: 0.1 }.into(),
+        schedule: PiecewiseLinear::new(vec![[0.0, 0.0], [5.0, 1.0], [24.0, 0.0]]).into(),
+        loss: CrossEntropy { label_smoothing: 0.1, ..CrossEntropy::default() }.into(),
         epochs: 24,
-        precision: Precision::Auto,
-        device: DeviceChoice::Auto,
-        channels_last: true,
         evaluation: Evaluation { test_time_augmentation: TestTimeAugmentation::Mirror, ..Evaluation::default() },
+        ..Train::new(Sgd { momentum: 0.9, weight_decay: 5e-4, ..Sgd::new(0.5) }.into())
     }
 }
 
@@ -113,7 +109,7 @@ fn resnet9(width: usize) -> Vec<LayerSpec> {
         vec![
             AdaptiveMaxPool2d::default().into(),
             Flatten {}.into(),
-            Linear { out_features: 10, bias: false, in_features: None }.into(),
+            Linear { bias: false, ..Linear::new(10) }.into(),
             Scale { factor: 0.2 }.into(),
         ],
     ]
@@ -122,13 +118,13 @@ fn resnet9(width: usize) -> Vec<LayerSpec> {
 
 /// Convolution, batch normalisation, ReLU.
 fn conv(out_channels: usize, kernel_size: usize, stride: usize, padding: usize) -> Vec<LayerSpec> {
-    let conv = Conv2d { out_channels, kernel_size, stride, padding, bias: false, in_channels: None };
+    let conv = Conv2d { stride, padding, bias: false, ..Conv2d::new(out_channels, kernel_size) };
     vec![conv.into(), BatchNorm2d::default().into(), Relu {}.into()]
 }
 
 /// Two convolutions around which the input is added to their result.
 fn residual(channels: usize) -> Vec<LayerSpec> {
-    vec![Residual { layers: [conv(channels, 3, 1, 1), conv(channels, 3, 1, 1)].concat() }.into()]
+    vec![Residual::new([conv(channels, 3, 1, 1), conv(channels, 3, 1, 1)].concat()).into()]
 }
 
 /// Takes a few batches of what the model would be trained on.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::LayerSpec;
+use super::{AvgPool2d, Init, LayerSpec, MaxPool2d};
 use crate::params::grouped;
 
 /// Shape of a row between two layers: channels × height × width, or a number of features.
@@ -83,8 +83,11 @@ fn after(layer: &LayerSpec, input: &RowShape, path: &str, faults: &mut Vec<Layer
     let wants_image = matches!(
         layer,
         LayerSpec::Conv2d(_)
+            | LayerSpec::WhiteningConv2d(_)
             | LayerSpec::BatchNorm2d(_)
+            | LayerSpec::GroupNorm(_)
             | LayerSpec::MaxPool2d(_)
+            | LayerSpec::AvgPool2d(_)
             | LayerSpec::AdaptiveMaxPool2d(_)
             | LayerSpec::AdaptiveAvgPool2d(_)
     );
@@ -118,28 +121,56 @@ fn after(layer: &LayerSpec, input: &RowShape, path: &str, faults: &mut Vec<Layer
                 return None;
             };
             shape = vec![conv.out_channels, height, width];
-            weights = product(&[channels, conv.out_channels, conv.kernel_size, conv.kernel_size]);
+            let divides = |n: usize| n.is_multiple_of(conv.groups);
+            if !divides(channels) || !divides(conv.out_channels) {
+                let expected = format!("channels before and after it that {} groups share evenly", conv.groups);
+                let given = format!("{channels} before and {} after", conv.out_channels);
+                let problem = "cannot cut its channels into groups";
+                faults.push(LayerFault { problem, given, ..fault("/groups", expected, None) });
+            }
+            weights = product(&[channels / conv.groups, conv.out_channels, conv.kernel_size, conv.kernel_size]);
         }
-        LayerSpec::MaxPool2d(pool) => {
-            if pool.padding * 2 > pool.kernel_size {
-                let expected = format!("at most half of kernel_size {}", pool.kernel_size);
-                let fault = fault("/padding", expected, None);
-                let problem = "has too much padding";
-                faults.push(LayerFault { problem, given: pool.padding.to_string(), ..fault });
+        LayerSpec::WhiteningConv2d(conv) => {
+            let sides = side(height, conv.kernel_size, 0, 1).zip(side(width, conv.kernel_size, 0, 1));
+            let Some((height, width)) = sides else {
+                faults.push(too_small(&fault, conv.kernel_size, 0));
+                return None;
+            };
+            const MOST: usize = 4096;
+            let patch = product(&[channels, conv.kernel_size, conv.kernel_size]).unwrap_or(usize::MAX);
+            if patch > MOST {
+                let expected = format!("patches of at most {MOST} numbers");
+                let fault = fault("/kernel_size", expected, Some("put it first, where there are few channels"));
+                let problem = "has too large patches to whiten";
+                faults.push(LayerFault { problem, given: grouped(patch as f64), ..fault });
                 return None;
             }
-            let stride = pool.stride.unwrap_or(pool.kernel_size);
-            let sides = side(height, pool.kernel_size, pool.padding, stride).zip(side(
-                width,
-                pool.kernel_size,
-                pool.padding,
-                stride,
-            ));
+            shape = vec![2 * patch, height, width];
+            weights = product(&[2 * patch, patch]);
+        }
+        LayerSpec::MaxPool2d(MaxPool2d { kernel_size, stride, padding })
+        | LayerSpec::AvgPool2d(AvgPool2d { kernel_size, stride, padding }) => {
+            let (kernel, padding) = (*kernel_size, *padding);
+            if padding * 2 > kernel {
+                let fault = fault("/padding", format!("at most half of kernel_size {kernel}"), None);
+                let problem = "has too much padding";
+                faults.push(LayerFault { problem, given: padding.to_string(), ..fault });
+                return None;
+            }
+            let stride = stride.unwrap_or(kernel);
+            let sides = side(height, kernel, padding, stride).zip(side(width, kernel, padding, stride));
             let Some((height, width)) = sides else {
-                faults.push(too_small(&fault, pool.kernel_size, pool.padding));
+                faults.push(too_small(&fault, kernel, padding));
                 return None;
             };
             shape = vec![channels, height, width];
+        }
+        LayerSpec::GroupNorm(norm) => {
+            if !channels.is_multiple_of(norm.groups) {
+                let expected = format!("channels that {} groups share evenly", norm.groups);
+                let problem = "cannot cut the channels into groups";
+                faults.push(LayerFault { problem, ..fault("/groups", expected, None) });
+            }
         }
         LayerSpec::AdaptiveMaxPool2d(pool) => shape = vec![channels, pool.output_size, pool.output_size],
         LayerSpec::AdaptiveAvgPool2d(pool) => shape = vec![channels, pool.output_size, pool.output_size],
@@ -151,17 +182,40 @@ fn after(layer: &LayerSpec, input: &RowShape, path: &str, faults: &mut Vec<Layer
             } else {
                 faults.push(fault("", "a row of features".into(), Some("put a flatten layer before it")));
             }
+            if linear.init == Init::Dirac {
+                let expected = "an init for matrices".to_owned();
+                let problem = "has an init for filters";
+                faults.push(LayerFault { problem, given: "dirac".into(), ..fault("/init", expected, None) });
+            }
             shape = vec![linear.out_features];
         }
         LayerSpec::Flatten(_) => shape = vec![product(&input.0).unwrap_or(usize::MAX)],
-        LayerSpec::Relu(_) | LayerSpec::Gelu(_) | LayerSpec::Scale(_) | LayerSpec::Dropout(_) => {}
+        LayerSpec::Relu(_)
+        | LayerSpec::LeakyRelu(_)
+        | LayerSpec::Gelu(_)
+        | LayerSpec::Silu(_)
+        | LayerSpec::Tanh(_)
+        | LayerSpec::Sigmoid(_)
+        | LayerSpec::Scale(_)
+        | LayerSpec::Dropout(_)
+        | LayerSpec::LayerNorm(_)
+        | LayerSpec::Standardize(_) => {}
         LayerSpec::Sequential(own) => shape = all(&own.layers, input.clone(), &format!("{path}/layers"), faults)?.0,
         LayerSpec::Residual(own) => {
             let inner = all(&own.layers, input.clone(), &format!("{path}/layers"), faults)?;
-            if inner != *input {
-                let fault = fault("/layers", format!("layers that keep {input}"), None);
+            if own.shortcut.is_empty() && inner != *input {
+                let hint = Some("or add a `shortcut` of layers that make the same of it");
+                let fault = fault("/layers", format!("layers that keep {input}"), hint);
                 let given = format!("layers that make it {inner}");
                 faults.push(LayerFault { problem: "must keep the shape", given, ..fault });
+            } else if !own.shortcut.is_empty() {
+                let around = all(&own.shortcut, input.clone(), &format!("{path}/shortcut"), faults)?;
+                if around != inner {
+                    let fault = fault("/shortcut", format!("layers that make it {inner}, as the others do"), None);
+                    let given = format!("layers that make it {around}");
+                    faults.push(LayerFault { problem: "has a shortcut of another shape", given, ..fault });
+                }
+                shape = inner.0;
             }
         }
     }

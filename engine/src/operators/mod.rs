@@ -77,7 +77,7 @@ pub use shapes::Shapes;
 pub use source::{OnError, Opened, Order, SourceShape};
 pub use to_device::{DeviceChoice, ToDevice};
 pub use to_torch_image::ToTorchImage;
-pub use train::{Evaluation, IMAGE, LABEL, Train};
+pub use train::{Evaluation, IMAGE, LABEL, Train, model_shape};
 
 /// Every operator that comes with the engine.
 pub static OPERATORS: &[&dyn AnyOperator] = &joined::<{ OTHERS.len() + AUGMENTATIONS.len() }>(OTHERS, AUGMENTATIONS);

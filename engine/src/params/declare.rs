@@ -223,5 +223,22 @@ macro_rules! tagged {
     };
 }
 
+/// Lets structs of parameters be values of a parameter: objects in JSON.
+macro_rules! object {
+    ($($name:ty),* $(,)?) => {$(
+        impl $crate::params::ParamType for $name {
+            fn kind() -> $crate::params::Kind {
+                $crate::params::Kind::Object(<Self as $crate::params::ParamSet>::PARAMS)
+            }
+            fn from_json(value: &serde_json::Value) -> Option<Self> {
+                <Self as $crate::params::ParamSet>::from_json(value.as_object()?)
+            }
+            fn to_json(&self) -> serde_json::Value {
+                $crate::params::ParamSet::to_json(self).into()
+            }
+        }
+    )*};
+}
+
 pub use params;
-pub(crate) use {choice, tagged};
+pub(crate) use {choice, object, tagged};

@@ -13,7 +13,7 @@ mod words;
 pub use check::check;
 pub(crate) use check::check_param;
 pub use declare::params;
-pub(crate) use declare::{choice, tagged};
+pub(crate) use declare::{choice, object, tagged};
 pub use fault::{Fault, Faults};
 pub use kind::{Kind, Param, Variant, Word};
 pub use near::near_miss;

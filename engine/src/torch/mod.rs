@@ -5,11 +5,13 @@
 #![expect(unsafe_code, reason = "the border to C and C++; every block has its SAFETY line")]
 
 mod cuda;
+mod script;
 mod tensors;
 
 use std::ffi::{CStr, c_char, c_int};
 use std::sync::OnceLock;
 
+pub use script::{Script, ScriptTensor, save_script};
 use tch::{Device, Kind};
 pub use tensors::{DeviceBatch, kind, tensor_of_column};
 

@@ -5,30 +5,13 @@
 
 #include <string>
 
-namespace {
+#include "guarded.h"
 
-thread_local std::string last_error;
-
-// Runs `body`; an exception becomes `failed` and a text for engine_last_error.
-template <typename R, typename F>
-R guarded(R failed, F body) {
-  try {
-    return body();
-  } catch (const c10::Error& e) {
-    last_error = e.what_without_backtrace();
-  } catch (const std::exception& e) {
-    last_error = e.what();
-  } catch (...) {
-    last_error = "unknown C++ exception";
-  }
-  return failed;
-}
-
-}  // namespace
+thread_local std::string engine_error;
 
 extern "C" {
 
-const char* engine_last_error() { return last_error.c_str(); }
+const char* engine_last_error() { return engine_error.c_str(); }
 
 // Enters a region of autocast. `device` is an at::DeviceType, `dtype` an at::ScalarType; what was set before is written
 // to the last two, for engine_autocast_exit.

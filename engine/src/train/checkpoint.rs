@@ -1,7 +1,7 @@
 //! The state of a training between two steps, as a file.
 //!
-//! A safetensors file: weights and running statistics under their names, the optimiser's state under
-//! `optimizer.` + name, and `state`, JSON as bytes: how far the training is, what it belongs to, and a checksum.
+//! A safetensors file: weights and running statistics under their names, the optimiser's state under `optimizer.` + name,
+//! the mean of the weights under `average.` + name, gradients that wait for others under `gradient.` + number, and `state`, JSON as bytes: how far the training is, what it belongs to, and a checksum.
 
 use std::fs::File;
 use std::io;
@@ -14,11 +14,15 @@ use tch::{Kind, Tensor};
 use crate::torch::TorchError;
 
 /// Raised when a field changes its meaning.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Name of the JSON.
 const STATE: &str = "state";
 /// Before the names of the optimiser's state.
 pub(super) const OPTIMIZER: &str = "optimizer.";
+/// Before the names of the weights' running mean.
+pub(super) const AVERAGE: &str = "average.";
+/// Before the names of gradients that wait for others.
+pub(super) const GRADIENT: &str = "gradient.";
 
 /// How far a training is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -41,8 +45,14 @@ pub struct Position {
     pub epoch_seconds: f64,
     /// Mean loss of the last finished epoch.
     pub train_loss: Option<f64>,
-    /// The last evaluation.
+    /// Updates of the weights over all epochs.
+    pub updates: u64,
+    /// Updates that the mean of the weights is of.
+    pub averaged: u64,
+    /// The last evaluation: share of the test images classified right.
     pub test_accuracy: Option<f64>,
+    /// The last evaluation: mean loss of the test samples.
+    pub test_loss: Option<f64>,
     /// Scale of a float16 loss, and the steps since it last changed.
     pub loss_scale: Option<(f64, u32)>,
 }

@@ -1,4 +1,4 @@
-//! How well a model does on images that it was not trained on.
+//! How well a model does on samples that it was not trained on.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use super::feed::Feed;
+use super::metrics::{Metrics, Tally};
 use super::network::Network;
 use super::precision::Arithmetic;
-use super::recipe::TestTimeAugmentation;
+use super::recipe::{LossSpec, TestTimeAugmentation};
 use crate::execute::{BatchRange, Executor, Pipeline, RunError};
 use crate::torch::TorchError;
 
@@ -16,6 +17,9 @@ use crate::torch::TorchError;
 pub(super) struct Evaluator {
     pub pipeline: Arc<Pipeline>,
     pub feed: Feed,
+    pub input_field: String,
+    pub target_field: String,
+    pub loss: LossSpec,
     pub augmentation: TestTimeAugmentation,
     pub arithmetic: Arithmetic,
     pub device: Device,
@@ -33,66 +37,52 @@ pub(super) struct EvaluatedBatch {
 }
 
 impl Evaluator {
-    /// Share of the images that are classified right; none if it was stopped. `done` is told after each batch.
-    pub(super) fn accuracy(
+    /// Results over all test samples; none if it was stopped. `done` is told after each batch.
+    pub(super) fn evaluate(
         &self,
         network: &Network,
         executor: &dyn Executor,
-        (image, label): (&str, &str),
         mut done: impl FnMut(&EvaluatedBatch),
-    ) -> Result<Option<f64>, RunError> {
+    ) -> Result<Option<Metrics>, RunError> {
         // Every evaluation sees the same batches: those of epoch 0.
         let mut batches = executor.start(&self.pipeline, BatchRange::epochs(0..1));
         let all = self.pipeline.batches_per_epoch();
-        let (mut right, mut rows, mut count) = (0.0, 0, 0);
+        let mut tally = Tally::new(&self.loss);
+        let mut count = 0;
         loop {
             let asked = Instant::now();
             let Some(batch) = batches.next()? else { break };
             let waited = asked.elapsed();
             let images = batch.rows();
-            rows += images;
-            let (x, y) = self.feed.tensors(batch, image, label)?;
-            right += self.right(network, &x, &y).map_err(RunError::new)?;
+            let (x, y) = self.feed.tensors(batch, &self.input_field, &self.target_field)?;
+            let added = no_grad(|| tally.add(&self.outputs(network, &x)?, &y));
+            added.map_err(RunError::new)?;
             count += 1;
             done(&EvaluatedBatch { done: count, of: all, images, waited, busy: asked.elapsed() - waited });
         }
-        Ok((count == all && rows > 0).then(|| right / rows as f64))
+        if count < all { Ok(None) } else { tally.finish().map_err(RunError::new) }
     }
 
-    /// How many of a batch are classified right.
-    fn right(&self, network: &Network, x: &Tensor, y: &Tensor) -> Result<f64, TorchError> {
-        no_grad(|| {
-            let logits = |x: &Tensor| -> Result<Tensor, TorchError> {
-                let out = self.arithmetic.run(self.device, || network.forward(x, false))?;
-                Ok(out.f_to_kind(Kind::Float)?)
-            };
-            let mean = match self.augmentation {
-                TestTimeAugmentation::None => logits(x)?,
-                // The width is the last axis: left becomes right.
-                TestTimeAugmentation::Mirror => logits(x)?.f_add(&logits(&x.f_flip([-1])?)?)?.f_mul_scalar(0.5)?,
-            };
-            // Of a soft label the class with the greatest share counts.
-            let hits = mean.f_argmax(1, false)?.f_eq_tensor(&classes(y)?)?;
-            Ok(hits.f_sum(Kind::Int64)?.f_double_value(&[])?)
-        })
-    }
-}
-
-/// The class of each label: itself, or of soft labels the one with the greatest share.
-fn classes(labels: &Tensor) -> Result<Tensor, TorchError> {
-    Ok(if labels.dim() == 2 { labels.f_argmax(1, false)? } else { labels.shallow_clone() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_soft_label_is_the_class_with_the_greatest_share() {
-        let soft = Tensor::from_slice(&[0.2_f32, 0.5, 0.3, 0.9, 0.1, 0.0]).view([2, 3]);
-        let hard = Tensor::from_slice(&[1_i64, 0]);
-        for labels in [soft, hard] {
-            assert_eq!(Vec::<i64>::try_from(classes(&labels).unwrap()).unwrap(), [1, 0]);
+    /// What the model makes of a batch, with the test-time augmentation, in float32.
+    pub(super) fn outputs(&self, network: &Network, x: &Tensor) -> Result<Tensor, TorchError> {
+        let plain = |x: &Tensor| -> Result<Tensor, TorchError> {
+            let out = self.arithmetic.run(self.device, || network.forward(x, false))?;
+            Ok(out.f_to_kind(Kind::Float)?)
+        };
+        // The width is the last axis: left becomes right.
+        let mirror = |x: &Tensor| -> Result<Tensor, TorchError> {
+            Ok(plain(x)?.f_add(&plain(&x.f_flip([-1])?)?)?.f_mul_scalar(0.5)?)
+        };
+        match self.augmentation {
+            TestTimeAugmentation::None => plain(x),
+            TestTimeAugmentation::Mirror => mirror(x),
+            TestTimeAugmentation::MirrorTranslate => {
+                let (height, width) = (x.size()[2], x.size()[3]);
+                let padded = x.f_reflection_pad2d([1, 1, 1, 1])?;
+                let shifted = |by: i64| padded.f_narrow(2, by, height)?.f_narrow(3, by, width);
+                let shifts = mirror(&shifted(0)?)?.f_add(&mirror(&shifted(2)?)?)?;
+                Ok(mirror(x)?.f_mul_scalar(0.5)?.f_add(&shifts.f_mul_scalar(0.25)?)?)
+            }
         }
     }
 }

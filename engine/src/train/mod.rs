@@ -1,9 +1,15 @@
 //! Training: the model, its recipe, the loop, the evaluation.
 
+mod average;
+mod build;
 mod checkpoint;
+mod data_layers;
 mod evaluate;
 mod feed;
 mod folder;
+mod forward;
+mod loss;
+mod metrics;
 mod network;
 mod optimizer;
 mod precision;
@@ -12,14 +18,22 @@ mod rate;
 mod recipe;
 mod report;
 mod run;
+mod schedule;
 mod steps;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Position};
 pub use folder::{FolderError, RunFolder};
-pub use network::Network;
-pub use optimizer::Optimizer;
+pub use metrics::{Confusion, Metrics};
+pub use network::{Network, OwnModel};
+pub use optimizer::{Optimizer, Trained};
 pub use precision::Arithmetic;
-pub use recipe::TestTimeAugmentation;
-pub use recipe::{Constant, CrossEntropy, LossSpec, OptimizerSpec, PiecewiseLinear, Precision, ScheduleSpec, Sgd};
+pub(crate) use recipe::fits;
+pub use recipe::{
+    Adam, AdamW, CrossEntropy, LossSpec, MeanSquaredError, Muon, OptimizerSpec, ParameterGroup, Precision, Reduction,
+    Sgd, TestTimeAugmentation, WeightAverage,
+};
 pub use report::{EpochReport, Keeper, Moment, Observer, RunStart, StepReport, Summary};
 pub use run::{Session, TrainOptions};
+pub use schedule::{
+    Anneal, Constant, Cosine, MultiStep, OneCycle, Per, PiecewiseLinear, ScheduleSpec, StepDecay, When,
+};

@@ -1,32 +1,32 @@
-//! A model as torch runs it, from its layers.
+//! A model as torch runs it: from its layers, from a TorchScript file, or of the program's own.
 
-use tch::nn::{Init, Path, VarStore};
-use tch::{Device, TchError, Tensor};
+use std::path::Path as FilePath;
 
+use tch::nn::{Path, VarStore};
+use tch::{Device, Tensor};
+
+use super::build::{Layer, build_all};
+use super::data_layers;
+use super::forward::forward_all;
+use super::optimizer::Trained;
 use crate::layers::{self, LayerSpec, RowShape};
-use crate::torch::TorchError;
+use crate::torch::{Script, ScriptTensor, TorchError};
+
+/// A model of the program's own: the batch, and whether it is trained; to the outputs.
+pub type OwnModel = Box<dyn Fn(&Tensor, bool) -> Tensor + Send>;
 
 /// A model and its weights.
 pub struct Network {
     store: VarStore,
-    layers: Vec<Layer>,
+    body: Body,
+    /// Names of the weights that were there to be trained at the start, with their paths, by name.
+    trained: Vec<(String, String)>,
 }
 
-/// A layer with its weights.
-enum Layer {
-    Conv2d { weight: Tensor, bias: Option<Tensor>, stride: i64, padding: i64 },
-    BatchNorm2d { weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, momentum: f64, eps: f64 },
-    Relu,
-    Gelu,
-    MaxPool2d { kernel: i64, stride: i64, padding: i64 },
-    AdaptiveMaxPool2d(i64),
-    AdaptiveAvgPool2d(i64),
-    Flatten,
-    Linear { weight: Tensor, bias: Option<Tensor> },
-    Scale(f64),
-    Dropout(f64),
-    Residual(Vec<Layer>),
-    Sequential(Vec<Layer>),
+enum Body {
+    Layers(Vec<Layer>),
+    Script(Script),
+    Own(OwnModel),
 }
 
 impl Network {
@@ -34,29 +34,77 @@ impl Network {
     /// seeded. The layers must fit, as validation has made sure.
     pub fn new(specs: &[LayerSpec], input: RowShape, device: Device, channels_last: bool) -> Result<Self, TorchError> {
         let store = VarStore::new(device);
+        let parameters = layers::parameters(specs, &input);
         let (layers, _) = build_all(&store.root(), specs, input)?;
         if channels_last {
-            for (_, mut tensor) in store.variables().into_iter().filter(|(_, t)| t.dim() == 4) {
-                // The order of the memory changes, not the weight.
-                let turned = tch::no_grad(|| tensor.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2]))?;
-                tch::no_grad(|| tensor.f_set_data(&turned))?;
-            }
+            turn_filters(&store)?;
         }
-        Ok(Self { store, layers })
+        let trained = parameters.into_iter().filter(|p| p.trained).map(|p| (p.name, p.path)).collect();
+        Ok(Self::of(store, Body::Layers(layers), trained))
     }
 
-    /// The weights that are trained, by name.
+    /// A model from a TorchScript file, with the weights that are in it.
+    pub fn script(file: &FilePath, device: Device, channels_last: bool) -> Result<Self, TorchError> {
+        let store = VarStore::new(device);
+        let module = Script::load(file, device)?;
+        for ScriptTensor { name, parameter, tensor } in module.tensors()? {
+            // The store's names have no dots but between its paths.
+            let mut path = store.root();
+            let mut parts: Vec<&str> = name.split('.').collect();
+            let last = parts.pop().unwrap_or_default();
+            for part in parts {
+                path = &path / part;
+            }
+            // The tensor itself, not a copy: the module computes with what is trained.
+            let trained = parameter && tensor.requires_grad();
+            let _ = path.add(last, tensor, trained);
+        }
+        if channels_last {
+            turn_filters(&store)?;
+        }
+        let trained = own_names(&store);
+        Ok(Self::of(store, Body::Script(module), trained))
+    }
+
+    /// A model that the program builds, its weights below the path that it is given.
+    pub fn own(
+        build: impl FnOnce(&Path<'_>) -> OwnModel,
+        device: Device,
+        channels_last: bool,
+    ) -> Result<Self, TorchError> {
+        let store = VarStore::new(device);
+        let model = build(&store.root());
+        if channels_last {
+            turn_filters(&store)?;
+        }
+        let trained = own_names(&store);
+        Ok(Self::of(store, Body::Own(model), trained))
+    }
+
+    fn of(store: VarStore, body: Body, mut trained: Vec<(String, String)>) -> Self {
+        trained.sort();
+        Self { store, body, trained }
+    }
+
+    /// The weights that are trained, or were at the start, by name.
     pub fn trainable(&self) -> Vec<(String, Tensor)> {
-        let mut named: Vec<(String, Tensor)> = self.store.variables().into_iter().collect();
-        named.retain(|(_, tensor)| tensor.requires_grad());
-        // By name: the store's own order is that of a hash table.
-        named.sort_by(|a, b| a.0.cmp(&b.0));
-        named
+        self.weights().into_iter().map(|weight| (weight.name, weight.tensor)).collect()
+    }
+
+    /// The weights that are trained, or were at the start, by name, with their paths.
+    pub(super) fn weights(&self) -> Vec<Trained> {
+        let variables = self.store.variables();
+        let found = self.trained.iter().filter_map(|(name, path)| {
+            let tensor = variables.get(name)?.shallow_clone();
+            Some(Trained { name: name.clone(), path: path.clone(), tensor })
+        });
+        found.collect()
     }
 
     /// All weights and running statistics, by name.
     pub fn named(&self) -> Vec<(String, Tensor)> {
         let mut named: Vec<(String, Tensor)> = self.store.variables().into_iter().collect();
+        // By name: the store's own order is that of a hash table.
         named.sort_by(|a, b| a.0.cmp(&b.0));
         named
     }
@@ -66,102 +114,43 @@ impl Network {
         self.trainable().iter().map(|(_, t)| t.numel() as u64).sum()
     }
 
+    /// How many samples the layers that are set from data want to see; 0 if there is no such layer.
+    pub fn samples_to_start(&self) -> usize {
+        match &self.body {
+            Body::Layers(layers) => data_layers::samples(layers),
+            Body::Script(_) | Body::Own(_) => 0,
+        }
+    }
+
+    /// Sets the layers that are set from data, from the first samples.
+    pub fn start_from(&self, samples: &Tensor) -> Result<(), TorchError> {
+        match &self.body {
+            Body::Layers(layers) => Ok(tch::no_grad(|| data_layers::set(layers, samples))?),
+            Body::Script(_) | Body::Own(_) => Ok(()),
+        }
+    }
+
     /// Runs the model; in training, batch normalisation uses the batch, and dropout drops.
     pub fn forward(&self, input: &Tensor, training: bool) -> Result<Tensor, TorchError> {
-        Ok(forward_all(&self.layers, input.shallow_clone(), training)?)
+        match &self.body {
+            Body::Layers(layers) => Ok(forward_all(layers, input.shallow_clone(), training)?),
+            Body::Script(module) => module.forward(input, training),
+            Body::Own(model) => Ok(model(input, training)),
+        }
     }
 }
 
-fn build_all(path: &Path<'_>, specs: &[LayerSpec], input: RowShape) -> Result<(Vec<Layer>, RowShape), TchError> {
-    let mut shape = input;
-    let mut built = Vec::with_capacity(specs.len());
-    for (index, spec) in specs.iter().enumerate() {
-        let after = layers::infer(std::slice::from_ref(spec), shape.clone());
-        let after = after
-            .map_err(|e| TchError::Torch(format!("layer {}: expected {}, given {}", e.layer, e.expected, e.given)))?;
-        built.push(build(&(path / index), spec, &shape)?);
-        shape = after;
+/// Names of all trained weights of a store; they are their own paths.
+fn own_names(store: &VarStore) -> Vec<(String, String)> {
+    let variables = store.variables().into_iter().filter(|(_, tensor)| tensor.requires_grad());
+    variables.map(|(name, _)| (name.clone(), name)).collect()
+}
+
+/// Lets filters lie channels last. The order of the memory changes, not the weight.
+fn turn_filters(store: &VarStore) -> Result<(), TorchError> {
+    for (_, mut tensor) in store.variables().into_iter().filter(|(_, t)| t.dim() == 4) {
+        let turned = tch::no_grad(|| tensor.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2]))?;
+        tch::no_grad(|| tensor.f_set_data(&turned))?;
     }
-    Ok((built, shape))
-}
-
-fn build(path: &Path<'_>, spec: &LayerSpec, input: &RowShape) -> Result<Layer, TchError> {
-    let channels = input.0.first().copied().unwrap_or_default() as i64;
-    // torch's initialisation of Conv2d and Linear: uniform within 1/√(numbers that enter a sum), of weight and bias.
-    let uniform = |name: &str, shape: &[i64], entering: i64| {
-        let bound = 1.0 / (entering as f64).sqrt();
-        path.f_var(name, shape, Init::Uniform { lo: -bound, up: bound })
-    };
-    Ok(match spec {
-        LayerSpec::Conv2d(conv) => {
-            let (out, kernel) = (conv.out_channels as i64, conv.kernel_size as i64);
-            let entering = channels * kernel * kernel;
-            Layer::Conv2d {
-                weight: uniform("weight", &[out, channels, kernel, kernel], entering)?,
-                bias: if conv.bias { Some(uniform("bias", &[out], entering)?) } else { None },
-                stride: conv.stride as i64,
-                padding: conv.padding as i64,
-            }
-        }
-        LayerSpec::BatchNorm2d(norm) => Layer::BatchNorm2d {
-            weight: path.f_ones("weight", &[channels])?,
-            bias: path.f_zeros("bias", &[channels])?,
-            mean: path.f_zeros_no_train("running_mean", &[channels])?,
-            variance: path.f_ones_no_train("running_var", &[channels])?,
-            momentum: norm.momentum,
-            eps: norm.eps,
-        },
-        LayerSpec::Relu(_) => Layer::Relu,
-        LayerSpec::Gelu(_) => Layer::Gelu,
-        LayerSpec::MaxPool2d(pool) => Layer::MaxPool2d {
-            kernel: pool.kernel_size as i64,
-            stride: pool.stride.unwrap_or(pool.kernel_size) as i64,
-            padding: pool.padding as i64,
-        },
-        LayerSpec::AdaptiveMaxPool2d(pool) => Layer::AdaptiveMaxPool2d(pool.output_size as i64),
-        LayerSpec::AdaptiveAvgPool2d(pool) => Layer::AdaptiveAvgPool2d(pool.output_size as i64),
-        LayerSpec::Flatten(_) => Layer::Flatten,
-        LayerSpec::Linear(linear) => {
-            let out = linear.out_features as i64;
-            Layer::Linear {
-                weight: uniform("weight", &[out, channels], channels)?,
-                bias: if linear.bias { Some(uniform("bias", &[out], channels)?) } else { None },
-            }
-        }
-        LayerSpec::Scale(scale) => Layer::Scale(scale.factor),
-        LayerSpec::Dropout(dropout) => Layer::Dropout(dropout.prob),
-        LayerSpec::Residual(inner) => Layer::Residual(build_all(path, &inner.layers, input.clone())?.0),
-        LayerSpec::Sequential(inner) => Layer::Sequential(build_all(path, &inner.layers, input.clone())?.0),
-    })
-}
-
-fn forward_all(layers: &[Layer], input: Tensor, training: bool) -> Result<Tensor, TchError> {
-    layers.iter().try_fold(input, |x, layer| forward(layer, x, training))
-}
-
-fn forward(layer: &Layer, x: Tensor, training: bool) -> Result<Tensor, TchError> {
-    match layer {
-        Layer::Conv2d { weight, bias, stride, padding } => {
-            x.f_conv2d(weight, bias.as_ref(), [*stride, *stride], [*padding, *padding], [1, 1], 1)
-        }
-        Layer::BatchNorm2d { weight, bias, mean, variance, momentum, eps } => {
-            x.f_batch_norm(Some(weight), Some(bias), Some(mean), Some(variance), training, *momentum, *eps, true)
-        }
-        Layer::Relu => x.f_relu(),
-        Layer::Gelu => x.f_gelu("none"),
-        Layer::MaxPool2d { kernel, stride, padding } => {
-            x.f_max_pool2d([*kernel, *kernel], [*stride, *stride], [*padding, *padding], [1, 1], false)
-        }
-        Layer::AdaptiveMaxPool2d(size) => Ok(x.f_adaptive_max_pool2d([*size, *size])?.0),
-        Layer::AdaptiveAvgPool2d(size) => x.f_adaptive_avg_pool2d([*size, *size]),
-        Layer::Flatten => x.f_flatten(1, -1),
-        Layer::Linear { weight, bias } => x.f_linear(weight, bias.as_ref()),
-        Layer::Scale(factor) => x.f_mul_scalar(*factor),
-        Layer::Dropout(prob) => x.f_dropout(*prob, training),
-        Layer::Residual(inner) => {
-            let changed = forward_all(inner, x.shallow_clone(), training)?;
-            x.f_add(&changed)
-        }
-        Layer::Sequential(inner) => forward_all(inner, x, training),
-    }
+    Ok(())
 }

@@ -35,8 +35,10 @@ pub struct StepReport {
     pub step: u64,
     /// Mean loss of the batch.
     pub loss: f64,
-    /// Learning rate of the step.
+    /// Learning rate of the step, of the weights that belong to no group.
     pub learning_rate: f64,
+    /// Norm of all gradients before they were clipped, if their norm is clipped and this step updated the weights.
+    pub gradient_norm: Option<f64>,
     /// Images a second over the last steps.
     pub images_per_second: f64,
 }
@@ -50,8 +52,12 @@ pub struct EpochReport {
     pub step: u64,
     /// Mean loss of its steps.
     pub train_loss: f64,
-    /// Share of the test images classified right; none if it was not evaluated.
+    /// Share of the test images classified right; none if it was not evaluated, or predicts no classes.
     pub test_accuracy: Option<f64>,
+    /// Share of the test images whose class is among the five most likely; none where there are no more than five.
+    pub test_top5: Option<f64>,
+    /// Mean loss of the test samples, labels not smoothed; none if it was not evaluated.
+    pub test_loss: Option<f64>,
     /// Training images a second, evaluation not counted.
     pub images_per_second: f64,
     /// Seconds of training, evaluation not counted.
@@ -69,8 +75,10 @@ pub struct Summary {
     pub steps: u64,
     /// Mean loss of the last epoch, finished or not.
     pub train_loss: Option<f64>,
-    /// The last evaluation.
+    /// The last evaluation: share of the test images classified right.
     pub test_accuracy: Option<f64>,
+    /// The last evaluation: mean loss of the test samples.
+    pub test_loss: Option<f64>,
     /// Training images a second over the whole run, evaluation not counted.
     pub images_per_second: f64,
     /// Seconds from the first step's start to the end, evaluation included.

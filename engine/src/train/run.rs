@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use md5::{Digest as _, Md5};
-use tch::Device;
+use tch::{Device, Tensor, nn};
 use telemetry::Hub;
 
-use super::checkpoint::{Checkpoint, OPTIMIZER, Position};
+use super::average::Average;
+use super::checkpoint::{AVERAGE, Checkpoint, GRADIENT, OPTIMIZER, Position};
 use super::evaluate::Evaluator;
 use super::feed::Feed;
-use super::network::Network;
+use super::metrics::Metrics;
+use super::network::{Network, OwnModel};
 use super::optimizer::Optimizer;
 use super::precision::{Arithmetic, LossScale};
 use super::progress::Progress;
@@ -19,7 +21,7 @@ use super::report::{EpochReport, Keeper, Moment, Observer, RunStart, Summary};
 use crate::batch::BatchId;
 use crate::execute::{BatchRange, Executor, Pipeline, RunError};
 use crate::layers::RowShape;
-use crate::operators::{IMAGE, LABEL, Resources, Train};
+use crate::operators::{Resources, Train, model_shape};
 use crate::params::ParamSet as _;
 use crate::plan::{Machine, Plan};
 use crate::torch::{self, TorchError};
@@ -43,8 +45,14 @@ pub struct Session {
     pub(super) train: Arc<Pipeline>,
     pub(super) feed: Feed,
     test: Option<Evaluator>,
+    /// What layers that are set from data see, if it is not what is trained on.
+    init: Option<(Arc<Pipeline>, Feed)>,
     pub(super) network: Network,
     pub(super) optimizer: Optimizer,
+    pub(super) average: Option<Average>,
+    /// Sums of gradients that wait for those of other batches.
+    pub(super) gradients: Vec<Tensor>,
+    metrics: Option<Metrics>,
     pub(super) loss_scale: Option<LossScale>,
     pub(super) arithmetic: Arithmetic,
     pub(super) device: Device,
@@ -62,6 +70,28 @@ impl Session {
         resources: &Resources,
         options: &TrainOptions,
     ) -> Result<Self, RunError> {
+        Self::open(plan, machine, resources, options, None)
+    }
+
+    /// Opens the data for a model that the program builds: for a graph whose model says `own_model`. The weights are made
+    /// below the path that `build` is given.
+    pub fn with_model(
+        plan: &Arc<Plan>,
+        machine: &Machine,
+        resources: &Resources,
+        options: &TrainOptions,
+        build: impl FnOnce(&nn::Path<'_>) -> OwnModel + 'static,
+    ) -> Result<Self, RunError> {
+        Self::open(plan, machine, resources, options, Some(Box::new(build)))
+    }
+
+    fn open(
+        plan: &Arc<Plan>,
+        machine: &Machine,
+        resources: &Resources,
+        options: &TrainOptions,
+        own: Option<Build>,
+    ) -> Result<Self, RunError> {
         let Some(node) = plan.model() else {
             return Err(RunError::new("the graph has no model to train; `engine bench` runs its data pipeline"));
         };
@@ -78,20 +108,49 @@ impl Session {
             None => None,
             Some(outlet) => {
                 let pipeline = pipeline(outlet)?;
-                let augmentation = params.evaluation.test_time_augmentation;
-                let feed = Feed::new(&pipeline, device, resources)?;
-                Some(Evaluator { pipeline, feed, augmentation, arithmetic, device })
+                Some(Evaluator {
+                    feed: Feed::new(&pipeline, device, resources)?,
+                    pipeline,
+                    input_field: params.input_field.clone(),
+                    target_field: params.target_field.clone(),
+                    loss: params.loss.clone(),
+                    augmentation: params.evaluation.test_time_augmentation,
+                    arithmetic,
+                    device,
+                })
             }
         };
-        let image = plan.nodes[from].output.field(IMAGE).expect("validation found the image");
+        let input = plan.nodes[from].output.field(&params.input_field).expect("validation found the model's input");
         // The seed of the weights; torch takes 63 bits.
         tch::manual_seed((plan.seed & i64::MAX as u64) as i64);
-        let shape = RowShape(image.shape.clone());
-        let built = Network::new(&params.layers, shape, device, params.channels_last);
+        let built = match (own, &params.torchscript) {
+            (Some(build), _) => Network::own(build, device, params.channels_last),
+            (None, Some(file)) => Network::script(file.as_ref(), device, params.channels_last),
+            (None, None) if params.own_model => {
+                let message =
+                    "the program that runs this graph gives its model: \"own_model\" is for Session::with_model";
+                return Err(RunError::at(name, message));
+            }
+            (None, None) => Network::new(&params.layers, RowShape(model_shape(input)), device, params.channels_last),
+        };
         let network = built.map_err(|e| RunError::at(name, e))?;
+        let init = match plan.outlet("init").filter(|_| network.samples_to_start() > 0) {
+            None => None,
+            Some(outlet) => {
+                let pipeline = pipeline(outlet)?;
+                let feed = Feed::new(&pipeline, device, resources)?;
+                Some((pipeline, feed))
+            }
+        };
+        let average = params.weight_average.as_ref().map(|a| Average::new(a, &network)).transpose();
+        let weights = network.weights();
         Ok(Self {
             feed: Feed::new(&train, device, resources)?,
-            optimizer: Optimizer::new(&params.optimizer, network.trainable().into_iter().map(|(_, t)| t).collect()),
+            optimizer: Optimizer::new(&params.optimizer, &params.schedule, &params.parameter_groups, weights),
+            average: average.map_err(|e| RunError::at(name, e))?,
+            gradients: Vec::new(),
+            metrics: None,
+            init,
             position: Position::default(),
             loss_scale: LossScale::of(arithmetic),
             epochs: options.epochs.unwrap_or(params.epochs),
@@ -158,16 +217,21 @@ impl Session {
     /// A copy of the state now, which is between two steps.
     pub fn checkpoint(&self) -> Result<Checkpoint, TorchError> {
         let mut tensors = self.network.named();
-        for ((name, _), momentum) in self.network.trainable().iter().zip(self.optimizer.momenta()) {
-            tensors.extend(momentum.as_ref().map(|m| (format!("{OPTIMIZER}{name}"), m.shallow_clone())));
-        }
+        let prefixed = |prefix: &str, all: Vec<(String, Tensor)>| {
+            all.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)).collect::<Vec<_>>()
+        };
+        tensors.extend(prefixed(OPTIMIZER, self.optimizer.state()));
+        let waiting = self.gradients.iter().enumerate().map(|(n, t)| (n.to_string(), t.shallow_clone())).collect();
+        tensors.extend(prefixed(GRADIENT, waiting));
+        let (mean, averaged) = self.average.as_ref().map(Average::state).unwrap_or_default();
+        tensors.extend(prefixed(AVERAGE, mean.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect()));
         tensors.sort_by(|a, b| a.0.cmp(&b.0));
         for (_, tensor) in &mut tensors {
             // In the order of the shape, whatever the order in memory: that is what a file holds.
             *tensor = tensor.f_detach_copy()?.f_contiguous()?;
         }
         let loss_scale = self.loss_scale.as_ref().map(LossScale::state);
-        let position = Position { loss_scale, ..self.position.clone() };
+        let position = Position { loss_scale, averaged, ..self.position.clone() };
         Ok(Checkpoint { position, fingerprint: self.fingerprint(), tensors })
     }
 
@@ -185,18 +249,18 @@ impl Session {
             let saved = saved.ok_or_else(|| RunError::new(format!("the checkpoint has no `{name}` of this shape")))?;
             tch::no_grad(|| tensor.f_copy_(saved)).map_err(fail)?;
         }
-        for (index, (name, weight)) in self.network.trainable().into_iter().enumerate() {
-            let saved = find(&format!("{OPTIMIZER}{name}")).filter(|saved| saved.size() == weight.size());
-            let momentum = match saved {
-                // In the weight's own order in memory.
-                Some(saved) => {
-                    let mut momentum = tch::no_grad(|| weight.f_zeros_like()).map_err(fail)?;
-                    momentum.f_copy_(saved).map_err(fail)?;
-                    Some(momentum)
-                }
-                None => None,
-            };
-            self.optimizer.set_momentum(index, momentum);
+        let torch_fail = |error: TorchError| RunError::new(error);
+        self.optimizer.restore(|name| find(&format!("{OPTIMIZER}{name}"))).map_err(torch_fail)?;
+        if let Some(average) = &mut self.average {
+            let find = |name: &str| find(&format!("{AVERAGE}{name}"));
+            average.restore(checkpoint.position.averaged, find).map_err(torch_fail)?;
+        }
+        self.gradients.clear();
+        let waiting = (0..).map_while(|n: usize| find(&format!("{GRADIENT}{n}")));
+        for (saved, weight) in waiting.zip(self.optimizer.active(&self.when_at(&checkpoint.position))) {
+            let mut gradient = tch::no_grad(|| weight.f_zeros_like()).map_err(fail)?;
+            gradient.f_copy_(saved).map_err(fail)?;
+            self.gradients.push(gradient);
         }
         self.position = checkpoint.position.clone();
         if let (Some(scale), Some(saved)) = (&mut self.loss_scale, self.position.loss_scale) {
@@ -216,6 +280,9 @@ impl Session {
     ) -> Result<Summary, RunError> {
         let stop = executor.stop_token();
         observer.start(&self.start());
+        if self.position == Position::default() {
+            self.start_from_data(executor)?;
+        }
         let before = self.position.clone();
         let start = Instant::now();
         let first = BatchId { epoch: before.epoch, index: before.batch };
@@ -242,12 +309,41 @@ impl Session {
             steps: position.step,
             train_loss: mean(position.epoch_loss, position.batch).or(position.train_loss),
             test_accuracy: position.test_accuracy,
+            test_loss: position.test_loss,
             images_per_second: (position.images - before.images) as f64 / training,
             seconds: start.elapsed().as_secs_f64(),
             data_wait: batches.waited().as_secs_f64() / training,
             stopped: stop.stopped(),
             warning: self.warning(),
         })
+    }
+
+    /// Sets the layers that are set from data.
+    fn start_from_data(&mut self, executor: &dyn Executor) -> Result<(), RunError> {
+        let wanted = self.network.samples_to_start();
+        if wanted == 0 {
+            return Ok(());
+        }
+        let (pipeline, feed) = self.init.as_ref().map_or((&self.train, &self.feed), |(p, f)| (p, f));
+        let mut batches = executor.start(pipeline, BatchRange::epochs(0..1));
+        let (mut samples, mut rows) = (Vec::new(), 0);
+        while rows < wanted
+            && let Some(batch) = batches.next()?
+        {
+            rows += batch.rows();
+            // A copy: the batch's own memory is waited for.
+            let (x, _) = feed.tensors(batch, &self.params.input_field, &self.params.target_field)?;
+            samples.push(x.f_detach_copy().map_err(|e| RunError::new(TorchError::from(e)))?);
+        }
+        if samples.is_empty() {
+            return Ok(());
+        }
+        let set = Tensor::f_cat(&samples, 0).map_err(TorchError::from).and_then(|x| self.network.start_from(&x));
+        set.map_err(|e| RunError::at(&self.plan.nodes[self.node].name, e))?;
+        if let Some(params) = &self.params.weight_average {
+            self.average = Some(Average::new(params, &self.network).map_err(RunError::new)?);
+        }
+        Ok(())
     }
 
     /// Gives the state to whoever keeps it, if it is wanted. That it could not be kept is no reason to lose the rest.
@@ -271,16 +367,20 @@ impl Session {
         let epoch = self.position.epoch + 1;
         let due = epoch.is_multiple_of(self.params.evaluation.every) || epoch == self.epochs;
         let start = Instant::now();
-        let accuracy = if due { self.evaluate(executor, progress, observer)? } else { None };
-        if due && self.test.is_some() && accuracy.is_none() {
+        let metrics = if due { self.evaluate(executor, progress, observer)? } else { None };
+        if due && self.test.is_some() && metrics.is_none() {
             return Ok(());
         }
         let position = &mut self.position;
+        let of = |read: fn(&Metrics) -> Option<f64>| metrics.as_ref().and_then(read);
+        let (accuracy, test_loss) = (of(|m| m.accuracy), of(|m| Some(m.loss)));
         let report = EpochReport {
             epoch,
             step: position.step,
             train_loss: mean(position.epoch_loss, position.batch).unwrap_or(f64::NAN),
             test_accuracy: accuracy,
+            test_top5: of(|m| m.top5),
+            test_loss,
             images_per_second: position.epoch_images as f64 / position.epoch_seconds.max(1e-9),
             seconds: position.epoch_seconds,
             evaluation_seconds: start.elapsed().as_secs_f64(),
@@ -293,29 +393,45 @@ impl Session {
             epoch_seconds: 0.0,
             train_loss: Some(report.train_loss),
             test_accuracy: accuracy.or(position.test_accuracy),
+            test_loss: test_loss.or(position.test_loss),
             ..position.clone()
         };
+        self.metrics = metrics.or(self.metrics.take());
         progress.epoch(&report);
         observer.epoch(&report);
         Ok(())
     }
 
     fn evaluate(
-        &self,
+        &mut self,
         executor: &dyn Executor,
         progress: &mut Progress<'_>,
         observer: &mut dyn Observer,
-    ) -> Result<Option<f64>, RunError> {
+    ) -> Result<Option<Metrics>, RunError> {
         let Some(evaluator) = &self.test else { return Ok(None) };
+        let swapped = |average: &mut Option<Average>, network: &Network| match average {
+            Some(average) => average.swap(network).map_err(RunError::new),
+            None => Ok(()),
+        };
         progress.evaluating(true);
-        let accuracy = evaluator.accuracy(&self.network, executor, (IMAGE, LABEL), |batch| {
+        swapped(&mut self.average, &self.network)?;
+        let metrics = evaluator.evaluate(&self.network, executor, |batch| {
             progress.count(batch.images, batch.waited, batch.busy);
             observer.evaluation(batch.done, batch.of);
         });
+        swapped(&mut self.average, &self.network)?;
         progress.evaluating(false);
-        accuracy
+        metrics
+    }
+
+    /// The results of the last evaluation of this process.
+    pub fn metrics(&self) -> Option<&Metrics> {
+        self.metrics.as_ref()
     }
 }
+
+/// Builds a model of the program's own.
+type Build = Box<dyn FnOnce(&nn::Path<'_>) -> OwnModel>;
 
 fn mean(sum: f64, count: u64) -> Option<f64> {
     (count > 0).then(|| sum / count as f64)

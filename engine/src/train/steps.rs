@@ -2,21 +2,23 @@
 
 use std::time::Instant;
 
-use tch::{Kind, Tensor};
+use tch::{TchError, Tensor};
 
+use super::checkpoint::Position;
+use super::loss::{Loss, loss};
 use super::progress::Progress;
-use super::recipe::LossSpec;
 use super::report::{Keeper, Moment, Observer, StepReport};
 use super::run::Session;
+use super::schedule::When;
 use crate::batch::Batch;
 use crate::execute::{Batches, RunError};
-use crate::operators::{IMAGE, LABEL};
+use crate::operators::Train;
 use crate::random::Key;
 use crate::torch::TorchError;
 
 /// A step whose loss is still on the device.
 struct Unread {
-    loss: Tensor,
+    done: Done,
     step: u64,
     learning_rate: f64,
 }
@@ -31,8 +33,6 @@ impl Session {
         observer: &mut dyn Observer,
     ) -> Result<(), RunError> {
         let (per_epoch, steps) = (self.train.batches_per_epoch(), self.steps());
-        // The schedule is that of the whole training, even if it is stopped before.
-        let all = self.epochs * per_epoch;
         let mut last = Instant::now();
         progress.resume();
         // The loss is read a step late, so that a GPU need not be waited for.
@@ -42,10 +42,9 @@ impl Session {
             let Some(batch) = batches.next()? else { break };
             let waited = asked.elapsed();
             progress.show(&self.train, self.node, &batch);
-            let factor = self.params.schedule.factor(self.position.step, all, self.params.epochs);
-            let learning_rate = self.optimizer.base_rate() * factor;
+            let learning_rate = self.optimizer.rate(&self.when());
             let images = batch.rows() as u64;
-            let loss = self.step(batch, learning_rate)?;
+            let done = self.step(batch)?;
             progress.worked(images, waited, asked.elapsed() - waited);
             let now = Instant::now();
             let seconds = now.duration_since(last).as_secs_f64();
@@ -58,7 +57,7 @@ impl Session {
             position.training_seconds += seconds;
             position.epoch_seconds += seconds;
             let step = position.step;
-            if let Some(before) = unread.replace(Unread { loss, step, learning_rate }) {
+            if let Some(before) = unread.replace(Unread { done, step, learning_rate }) {
                 self.read(before, progress, observer)?;
             }
             if keeper.wants(&self.position, Moment::Step) {
@@ -77,13 +76,16 @@ impl Session {
 
     /// Reads a step's loss, and says so.
     fn read(&mut self, step: Unread, progress: &mut Progress<'_>, observer: &mut dyn Observer) -> Result<(), RunError> {
-        let loss = step.loss.f_double_value(&[]).map_err(|e| RunError::new(TorchError::from(e)))?;
+        let number = |tensor: &Tensor| tensor.f_double_value(&[]).map_err(|e| RunError::new(TorchError::from(e)));
+        let loss = number(&step.done.loss)?;
+        let gradient_norm = step.done.gradient_norm.as_ref().map(number).transpose()?;
         self.position.epoch_loss += loss;
         let report = StepReport {
             epoch: self.position.epoch + 1,
             step: step.step,
             loss,
             learning_rate: step.learning_rate,
+            gradient_norm,
             images_per_second: progress.images_per_second,
         };
         progress.step(&report, self.steps());
@@ -91,69 +93,101 @@ impl Session {
         Ok(())
     }
 
-    /// Forward, backward, update. The loss is left on the device.
-    fn step(&mut self, batch: Batch, rate: f64) -> Result<Tensor, RunError> {
-        let (x, y) = self.feed.tensors(batch, IMAGE, LABEL)?;
+    /// How far the training is.
+    pub(super) fn when(&self) -> When {
+        self.when_at(&self.position)
+    }
+
+    /// How far a training is that has come to a position.
+    pub(super) fn when_at(&self, position: &Position) -> When {
+        When {
+            step: position.step,
+            steps_per_epoch: self.train.batches_per_epoch(),
+            // The schedule is that of the whole training, even if it is stopped before.
+            epochs: self.epochs,
+            graph_epochs: self.params.epochs,
+        }
+    }
+
+    /// Forward, backward, and the update where one is due. What is to be read of it is left on the device.
+    fn step(&mut self, batch: Batch) -> Result<Done, RunError> {
+        let (x, y) = self.feed.tensors(batch, &self.params.input_field, &self.params.target_field)?;
         let name = &self.plan.nodes[self.node].name;
         // Torch's generator, which dropout draws from, is a function of the step like every other choice.
         let seed = Key::of_seed(self.plan.seed).name(name).number(self.position.step).rng().bits();
         tch::manual_seed((seed >> 1) as i64);
-        let run = || -> Result<(Tensor, Vec<Tensor>), TorchError> {
-            let logits = self.arithmetic.run(self.device, || self.network.forward(&x, true))?;
-            let LossSpec::CrossEntropy(loss) = &self.params.loss;
-            let loss = cross_entropy(&logits.f_to_kind(Kind::Float)?, &y, loss.label_smoothing)?;
-            let minimised = match &self.loss_scale {
-                Some(scale) => scale.scale(&loss)?,
-                None => loss.shallow_clone(),
-            };
-            let gradients = Tensor::f_run_backward(&[minimised], self.optimizer.weights(), false, false)?;
-            Ok((loss.f_detach()?, gradients))
-        };
-        let fail = |e: TorchError| RunError::at(name, e.0);
-        let (loss, mut gradients) = run().map_err(fail)?;
+        self.learn(&x, &y).map_err(|e| RunError::at(&self.plan.nodes[self.node].name, e.0))
+    }
+
+    fn learn(&mut self, x: &Tensor, y: &Tensor) -> Result<Done, TorchError> {
+        let accumulate = self.params.accumulate;
+        let (batch, last) = (self.position.batch, self.train.batches_per_epoch() - 1);
+        // The rates are those of the first batch that an update is made of.
+        let when = When { step: self.position.step - batch % accumulate, ..self.when() };
+        let weights = self.optimizer.active(&when);
+        let outputs = self.arithmetic.run(self.device, || self.network.forward(x, true))?;
+        let Loss { mut minimised, mean } = loss(&self.params.loss, &outputs, y)?;
+        if accumulate > 1 {
+            minimised = minimised.f_mul_scalar(1.0 / accumulate as f64)?;
+        }
+        if let Some(scale) = &self.loss_scale {
+            minimised = scale.scale(&minimised)?;
+        }
+        let mut gradients = Tensor::f_run_backward(&[minimised], &weights, false, false)?;
+        if accumulate > 1 {
+            gradients = sum(std::mem::take(&mut self.gradients), gradients)?;
+            if !(batch + 1).is_multiple_of(accumulate) && batch != last {
+                self.gradients = gradients;
+                return Ok(Done { loss: mean, gradient_norm: None });
+            }
+        }
         let usable = match &mut self.loss_scale {
-            Some(scale) => scale.unscale(&mut gradients).map_err(fail)?,
+            Some(scale) => scale.unscale(&mut gradients)?,
             None => true,
         };
+        let mut gradient_norm = None;
         if usable {
-            self.optimizer.step(gradients, rate).map_err(fail)?;
-        }
-        Ok(loss)
-    }
-}
-
-/// The cross entropy of rows of logits with their labels, mean over the rows. Labels are classes, or as many shares a
-/// row as there are classes: torch tells them apart by their shape, and smooths both towards equal shares.
-fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<Tensor, TorchError> {
-    let none: Option<&Tensor> = None;
-    // -100: torch's label for "not counted", which no label is.
-    Ok(logits.f_cross_entropy_loss(labels, none, tch::Reduction::Mean, -100, smoothing)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_loss_of_soft_labels_is_that_of_the_formula() {
-        let logits = [[2.0_f32, -1.0, 0.5], [0.0, 0.25, -3.0]];
-        let shares = [[0.7_f32, 0.3, 0.0], [0.0, 0.5, 0.5]];
-        let rows = |values: [[f32; 3]; 2]| Tensor::from_slice(values.as_flattened()).view([2, 3]);
-        for smoothing in [0.0, 0.1] {
-            let mut expected = 0.0;
-            for (logits, shares) in logits.iter().zip(&shares) {
-                let sum = logits.iter().map(|v| f64::from(*v).exp()).sum::<f64>();
-                for (logit, share) in logits.iter().zip(shares) {
-                    let share = f64::from(*share) * (1.0 - smoothing) + smoothing / 3.0;
-                    expected -= share * (f64::from(*logit) - sum.ln()) / 2.0;
-                }
+            gradient_norm = clip(&self.params, &mut gradients)?;
+            self.position.updates += 1;
+            self.optimizer.step(gradients, &when, self.position.updates)?;
+            if let Some(average) = &mut self.average {
+                let epoch = self.position.step as f64 / self.train.batches_per_epoch() as f64;
+                average.update(&self.network, epoch)?;
             }
-            let loss = cross_entropy(&rows(logits), &rows(shares), smoothing).unwrap().double_value(&[]);
-            assert!((loss - expected).abs() < 1e-6, "{loss} for {expected}, smoothed by {smoothing}");
-            let classes = Tensor::from_slice(&[2_i64, 0]);
-            let one_hot = rows([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]);
-            let of = |labels: &Tensor| cross_entropy(&rows(logits), labels, smoothing).unwrap().double_value(&[]);
-            assert!((of(&classes) - of(&one_hot)).abs() < 1e-6, "{} and {}", of(&classes), of(&one_hot));
+        }
+        Ok(Done { loss: mean, gradient_norm })
+    }
+}
+
+/// What a step leaves to be read, on the device.
+struct Done {
+    /// Mean over the samples.
+    loss: Tensor,
+    /// Norm of all gradients before they were clipped, if they are.
+    gradient_norm: Option<Tensor>,
+}
+
+fn sum(before: Vec<Tensor>, gradients: Vec<Tensor>) -> Result<Vec<Tensor>, TchError> {
+    if before.is_empty() {
+        return Ok(gradients);
+    }
+    before.into_iter().zip(gradients).map(|(mut sum, gradient)| sum.f_add_(&gradient)).collect()
+}
+
+/// Clips gradients as the recipe says; their norm before, if it was needed. As torch.nn.utils.clip_grad_norm_ and
+/// clip_grad_value_.
+fn clip(params: &Train, gradients: &mut [Tensor]) -> Result<Option<Tensor>, TchError> {
+    if let Some(most) = params.clip_gradient_value {
+        for gradient in gradients.iter_mut() {
+            let _ = gradient.f_clamp_(-most, most)?;
         }
     }
+    let Some(most) = params.clip_gradient_norm else { return Ok(None) };
+    let norms = gradients.iter().map(Tensor::f_norm).collect::<Result<Vec<_>, _>>()?;
+    let norm = Tensor::f_stack(&norms, 0)?.f_norm()?;
+    let factor = norm.f_add_scalar(1e-6)?.f_reciprocal()?.f_mul_scalar(most)?.f_clamp_max(1.0)?;
+    for gradient in gradients.iter_mut() {
+        let _ = gradient.f_mul_(&factor)?;
+    }
+    Ok(Some(norm))
 }
