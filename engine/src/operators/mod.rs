@@ -39,6 +39,7 @@ mod source;
 mod to_device;
 mod to_torch_image;
 mod train;
+mod words;
 
 pub use augment::{
     AUGMENTATIONS, AlternatingFlip, Augment, Augmentation, ColorJitter, Cutout, CutoutCentre, ErasedBy, GaussianBlur,
