@@ -9,6 +9,7 @@ use super::passes::units;
 use super::program::{Program, compile};
 use crate::batch::{BatchId, Field, Slot};
 use crate::operators::{DeviceMap, Kernel, OnError, Order, Resources, Role, Site, Source, SourceShape, Warn};
+use crate::params::plural;
 use crate::plan::{Place, Plan};
 use crate::random::Key;
 
@@ -75,8 +76,8 @@ impl Pipeline {
         }
         if shape.batches() == 0 {
             let message = format!(
-                "{} samples do not fill a batch of {}, and `drop_last` leaves out what does not",
-                shape.samples(),
+                "{} do not fill a batch of {}, and `drop_last` leaves out what does not",
+                plural(shape.samples(), "sample"),
                 shape.batch_size
             );
             return Err(RunError::at(&plan.nodes[source].name, message));

@@ -28,6 +28,7 @@ mod one_hot;
 mod picture_masks;
 mod pictures;
 mod poison;
+mod recipe_warnings;
 mod registry;
 mod rename_field;
 mod replace_label;

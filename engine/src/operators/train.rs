@@ -2,11 +2,12 @@
 
 use super::images::mismatch;
 use super::kernel::{Kernel, OperatorError, Site};
+use super::recipe_warnings::recipe_warnings;
 use super::registry::{Inputs, Operator, OperatorParams, Port, PortSchemas, Role, Signature, missing_field};
 use super::to_device::DeviceChoice;
 use crate::batch::{DType, Field, Layout, Schema};
 use crate::layers::{LayerFault, LayerSpec, RowShape, check};
-use crate::params::{Fault, Faults, Kind, ParamSet as _, ParamType, params};
+use crate::params::{Fault, Faults, Kind, ParamSet as _, ParamType, params, plural};
 use crate::train::{Constant, CrossEntropy, LossSpec, OptimizerSpec, Precision, ScheduleSpec, TestTimeAugmentation};
 
 params! {
@@ -106,6 +107,10 @@ impl Operator for TrainOperator {
         Ok(Signature { reads: vec![IMAGE.into(), LABEL.into()], random: true, on_gpu: true, ..Signature::default() })
     }
 
+    fn warnings(&self, params: &Train, _: &PortSchemas) -> Vec<Fault> {
+        recipe_warnings(&params.to_json())
+    }
+
     fn kernel(&self, _: &Train, _: &Site<'_>) -> Result<Kernel, OperatorError> {
         Ok(Kernel::Model)
     }
@@ -183,7 +188,10 @@ fn check_layers(place: &str, params: &Train, shape: Vec<usize>, classes: Option<
         }
     };
     let fault = Fault::new(path, format!("{place}the model's output does not fit the labels")).hint(hint);
-    Err(fault.expected(format!("{classes} features, one for each class")).given(output.to_string()).into())
+    Err(fault
+        .expected(format!("{}, one for each class", plural(classes as u64, "feature")))
+        .given(output.to_string())
+        .into())
 }
 
 /// Where the number of outputs is written, if it is a linear layer that makes them.

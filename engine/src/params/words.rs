@@ -52,6 +52,16 @@ pub fn either(names: &[String]) -> String {
     }
 }
 
+/// A number of things: 1 row, 2 rows, 1,000 batches.
+pub fn plural(number: u64, noun: &str) -> String {
+    let ending = match number {
+        1 => "",
+        _ if noun.ends_with("ch") || noun.ends_with('s') => "es",
+        _ => "s",
+    };
+    format!("{} {noun}{ending}", grouped(number as f64))
+}
+
 /// A number with a comma after each three digits.
 pub fn grouped(number: f64) -> String {
     let text = number.to_string();
