@@ -129,6 +129,48 @@ fn augmented_samples_are_those_of_the_run() {
     });
 }
 
+/// The words say what became of the pixels.
+#[test]
+fn words_say_what_was_done() {
+    let graph = json!({ "name": "told", "nodes": {
+        "data": { "op": "shapes", "batch_size": 64 },
+        "flip": { "op": "random_horizontal_flip", "input": "data" },
+        "move": { "op": "random_translate", "padding": 1, "fill": [9, 99, 199], "input": "flip" },
+        "hide": { "op": "cutout", "crop_size": 6, "fill": [1, 2, 3], "input": "move" },
+    }});
+    let plan = plan(&graph, &PlanOptions::default());
+    let pipeline = Arc::new(Pipeline::new(&plan, 3, &resources()).unwrap());
+    let batch = Rebuilt::batch(&pipeline, BatchId { epoch: 1, index: 4 }).unwrap();
+    let pixel = |node: usize, row: usize, y: usize, x: usize| -> Vec<u8> {
+        let Some((_, Values::Bytes(bytes))) = batch.column(node, "image") else { panic!("images have one size") };
+        bytes[((row * 32 + y) * 32 + x) * 3..][..3].to_vec()
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    for row in 0..64 {
+        let flipped = batch.words(1, row) == ["flipped"];
+        let shift = batch.words(2, row).first().map(|words| {
+            let numbers = words.strip_prefix("shifted by (").and_then(|rest| rest.strip_suffix(")")).unwrap();
+            let (right, down) = numbers.split_once(", ").unwrap();
+            (right.parse::<isize>().unwrap(), down.parse::<isize>().unwrap())
+        });
+        let (right, down) = shift.unwrap_or_default();
+        let hidden = batch.words(3, row)[0].strip_prefix("6 × 6 from row ").unwrap();
+        let (top, left) = hidden.strip_suffix(" filled").unwrap().split_once(", column ").unwrap();
+        let (top, left) = (top.parse::<usize>().unwrap(), left.parse::<usize>().unwrap());
+        seen.insert((flipped, right, down));
+        for (y, x) in (0..32).flat_map(|y| (0..32).map(move |x| (y, x))) {
+            assert_eq!(pixel(1, row, y, x), pixel(0, row, y, if flipped { 31 - x } else { x }));
+            let (from_y, from_x) = (y as isize - down, x as isize - right);
+            let inside = (0..32).contains(&from_y) && (0..32).contains(&from_x);
+            let moved = if inside { pixel(1, row, from_y as usize, from_x as usize) } else { vec![9, 99, 199] };
+            assert_eq!(pixel(2, row, y, x), moved);
+            let covered = (top..top + 6).contains(&y) && (left..left + 6).contains(&x);
+            assert_eq!(pixel(3, row, y, x), if covered { vec![1, 2, 3] } else { moved });
+        }
+    }
+    assert!(seen.len() > 12, "most of the 18 cases: {seen:?}");
+}
+
 /// A mixed sample needs its neighbour in the batch.
 #[test]
 fn mixed_samples_are_those_of_the_run() {

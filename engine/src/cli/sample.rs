@@ -132,17 +132,7 @@ pub(crate) fn sample(args: SampleArgs) -> Result<(), Failure> {
             let places = Rebuilt::places(&pipeline, epoch, sample, batch);
             let places = places.map_err(|e| Failure::Usage(e.to_string()))?;
             let (id, row) = places[0];
-            if let [_, others @ ..] = &places[1..] {
-                let first = places[1].0.index + 1;
-                let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
-                notes.push(format!(
-                    "epoch {} has sample {sample} {} times: this is the one in batch {}; it is in batch {first}{more} \
-                     too (--batch)",
-                    epoch + 1,
-                    places.len(),
-                    id.index + 1
-                ));
-            }
+            notes.extend(repeated(&places, sample, batch.is_some()));
             Rebuilt::row(&pipeline, id, row)
         }
         (None, index) => Rebuilt::batch(&pipeline, BatchId { epoch, index: index.unwrap_or_default() }),
@@ -199,6 +189,23 @@ fn kind(args: &SampleArgs) -> Result<Option<Kind>, Failure> {
             Err(Failure::Usage(format!("-o {}: a .npy holds one array; --all-nodes fit .npz or .json", path.display())))
         }
         kind => Ok(kind),
+    }
+}
+
+/// What to say of a sample that an epoch, or one batch of it, has more than once.
+fn repeated(places: &[(BatchId, usize)], sample: u64, in_batch: bool) -> Option<String> {
+    let [(first, _), others @ ..] = places else { return None };
+    let (number, times) = (first.index + 1, places.len());
+    let mut elsewhere: Vec<u64> = others.iter().map(|(id, _)| id.index + 1).filter(|other| *other != number).collect();
+    elsewhere.dedup();
+    match elsewhere[..] {
+        _ if others.is_empty() => None,
+        [next, ..] if !in_batch => Some(format!(
+            "epoch {} has sample {sample} {times} times: this is the first, in batch {number}; the next is in batch {next} \
+             (--batch)",
+            first.epoch + 1
+        )),
+        _ => Some(format!("batch {number} has sample {sample} {times} times: this is the first")),
     }
 }
 

@@ -205,15 +205,15 @@ impl Work<'_> {
             picture: Some(fitted(picture)),
             name: self.rebuilt.samples()[row].to_string(),
             words: Vec::new(),
-            facts: self.label(self.node, row).into_iter().collect(),
+            facts: self.label(self.node, row).into_iter().flat_map(|label| caption(&label)).collect(),
         };
         let cells: Vec<Cell> = pictures.into_iter().enumerate().map(cell).collect();
         let largest = cells.iter().filter_map(|cell| cell.picture.as_ref()).max_by_key(|picture| picture.side());
-        let scale = largest.map_or(1, |picture| scale(picture, 96));
+        let scale = largest.map_or(1, |picture| scale(picture, 128));
         let heading = format!("after {}, {}: {of_run}", self.name(self.node), id.words());
         // About as wide as high, captions included.
         let columns = (cells.len() as f64 * 1.25).sqrt().ceil() as usize;
-        sheet(&heading, &cells, Arrangement { columns, scale, least_width: 96 })?.save(path)?;
+        sheet(&heading, &cells, Arrangement { columns, scale, least_width: 128 })?.save(path)?;
         Ok(vec![view])
     }
 
@@ -298,4 +298,9 @@ fn layout(field: &Field) -> &'static str {
         Layout::Picture => "picture",
         Layout::Blob => "blob",
     }
+}
+
+/// A label as lines: each share on its own, its number and its sign together.
+fn caption(label: &str) -> Vec<String> {
+    label.split(", ").map(|share| share.replace(" %", "\u{a0}%")).collect()
 }

@@ -94,7 +94,8 @@ impl Rebuilt {
         }
         let of_batch: Vec<_> = all.iter().copied().filter(|(id, _)| batch.is_none_or(|b| id.index == b)).collect();
         if of_batch.is_empty() {
-            let others: Vec<String> = all.iter().map(|(id, _)| (id.index + 1).to_string()).collect();
+            let mut others: Vec<String> = all.iter().map(|(id, _)| (id.index + 1).to_string()).collect();
+            others.dedup();
             let batch = batch.unwrap_or_default() + 1;
             let message = format!(
                 "batch {batch} of epoch {} does not have sample {sample}: it is in batch {}",

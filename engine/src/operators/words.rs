@@ -114,18 +114,24 @@ fn of_affine(map: &Affine) -> Option<String> {
         return Some("flattened to a line".into());
     }
     let (right, down) = ((b * f - e * c) / determinant, (d * c - a * f) / determinant);
+    // The image's map is a turn after a shear along its lines after a scaling.
+    let [m, n, p, q] = [e, -b, -d, a].map(|v| v / determinant);
+    let (degrees, wide) = ((-p).atan2(m).to_degrees(), m.hypot(p));
+    let (high, along) = ((m * q - n * p) / wide, (m * n + p * q) / wide);
+    // As torchvision counts: what is below moves left.
+    let shear = -(along / high.abs()).atan().to_degrees();
     let mut words = Vec::new();
-    if (a - e).abs() < 1e-9 && (b + d).abs() < 1e-9 {
-        let (degrees, scale) = (d.atan2(a).to_degrees(), 1.0 / a.hypot(d));
-        if degrees.abs() >= 0.05 {
-            words.push(format!("turned by {degrees:.1}°"));
-        }
-        if (scale - 1.0).abs() >= 0.005 {
-            words.push(format!("size × {scale:.2}"));
-        }
-    } else {
-        let [m, n, p, q] = [e, -b, -d, a].map(|v| (v / determinant * 100.0).round() / 100.0 + 0.0);
-        words.push(format!("mapped by ({m:.2} {n:.2}; {p:.2} {q:.2})"));
+    if degrees.abs() >= 0.05 {
+        let side = if degrees > 0.0 { "left" } else { "right" };
+        words.push(format!("turned {side} by {:.1}°", degrees.abs()));
+    }
+    if shear.abs() >= 0.05 {
+        words.push(format!("sheared by {shear:.1}°"));
+    }
+    if (wide - high).abs() >= 0.005 {
+        words.push(format!("width × {wide:.2}, height × {high:.2}"));
+    } else if (wide - 1.0).abs() >= 0.005 {
+        words.push(format!("size × {wide:.2}"));
     }
     if right.hypot(down) >= 0.05 {
         words.push(format!("shifted by ({right:.1}, {down:.1})"));
@@ -166,14 +172,17 @@ mod tests {
     fn maps_say_where_the_image_goes() {
         let said = |map: Affine| of_affine(&map).unwrap_or_default();
         assert_eq!(said(Affine::IDENTITY), "");
-        assert_eq!(said(Affine::rotation(12.5)), "turned by 12.5°");
+        assert_eq!(said(Affine::rotation(12.5)), "turned left by 12.5°");
         assert_eq!(said(Affine::translation(3.5, -2.0)), "shifted by (3.5, -2.0)");
         assert_eq!(said(Affine::scaling(1.5)), "size × 1.50");
         assert_eq!(
             said(Affine::rotation(-90.0).then(Affine::translation(1.0, 2.0))),
-            "turned by -90.0°, shifted by (1.0, 2.0)"
+            "turned right by 90.0°, shifted by (1.0, 2.0)"
         );
-        assert_eq!(said(Affine::shear_x(0.25)), "mapped by (1.00 -0.25; 0.00 1.00)");
+        assert_eq!(said(Affine::shear_x(0.25)), "sheared by 14.0°");
+        assert_eq!(said(Affine([0.5, 0.0, 0.0, 0.0, 0.8, 0.0])), "width × 2.00, height × 1.25");
+        let all = Affine::of_angles(12.0, (3.0, -2.0), 1.2, (10.0, 0.0));
+        assert_eq!(said(all), "turned right by 12.0°, sheared by 10.0°, size × 1.20, shifted by (3.0, -2.0)");
     }
 
     #[test]
