@@ -184,3 +184,38 @@ fn a_reader_that_has_gone_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
 }
+
+/// What is hardly meant is told, and changes no exit code unless it is asked for.
+#[test]
+fn warnings_are_told_and_change_nothing() {
+    let home = TempDir::new().unwrap();
+    let path = "graphs/warned/nesterov_without_momentum.json";
+    let told = "warning: node `model`: without momentum `nesterov` changes nothing\n";
+    let (code, out, err) = ran(engine(home.path()).args(["validate", path, "graphs/cifar.json"]));
+    assert_eq!((code, err.lines().count()), (0, 3), "{err}");
+    assert!(err.starts_with(told), "{err}");
+    let sources = "sources train (50,000 samples, 97 batches of 512 an epoch, 336 samples left out), test (10,000 samples, 10 \
+                   batches of 1,000 an epoch), model model";
+    assert!(out.lines().nth(1).unwrap().ends_with(sources), "{out}");
+    let (code, out, err) = ran(engine(home.path()).args(["validate", "--strict", path]));
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.starts_with(&told.replace("warning", "error")), "{err}");
+    let (code, out, err) = ran(engine(home.path()).args(["validate", "--json", path]));
+    assert_eq!((code, err.as_str()), (0, ""));
+    let graph: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&graph["valid"], graph["warnings"].as_array().unwrap().len()), (&Value::Bool(true), 1));
+    assert_eq!((&graph["warnings"][0]["line"], &graph["sources"][0]["batches"]), (&11.into(), &98.into()));
+    let (code, out, err) = ran(engine(home.path()).args(["validate", "--json", "graphs/invalid/nan.json"]));
+    assert_eq!(code, 2);
+    assert!(err.starts_with("error: "), "{err}");
+    let graph: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&graph["valid"], graph["errors"].as_array().unwrap().len()), (&Value::Bool(false), 1));
+    let (code, out, err) = ran(engine(home.path()).args(["plan", "--format", "json", path]));
+    let plan: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, plan["warnings"].as_array().unwrap().len()), (0, 1));
+    assert!(err.starts_with(told), "{err}");
+    let (code, out, err) = ran(engine(home.path()).args(["run", "--json", "--steps", "1", path]));
+    let event: Value = serde_json::from_str(out.lines().next().unwrap()).unwrap();
+    assert_eq!((code, &event["event"]), (0, &Value::from("warning")), "{err}");
+    assert!(err.contains(told), "{err}");
+}

@@ -1,5 +1,5 @@
-//! The graphs of `graphs/`: the good ones are valid, and each bad one of `graphs/invalid/` is refused with the message
-//! beside it. `UPDATE_EXPECT=1` writes the messages anew, and the schema; read the difference before you commit it.
+//! The graphs of `graphs/`: the good ones are valid, each bad one of `graphs/invalid/` is refused with the message beside
+//! it, and each of `graphs/warned/` is valid with the warnings beside it. `UPDATE_EXPECT=1` writes the messages anew, and the schema; read the difference before you commit it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,6 +12,7 @@ use crate::harness::within;
 
 /// Where messages say that a file is, whatever the current directory.
 const INVALID: &str = "graphs/invalid";
+const WARNED: &str = "graphs/warned";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -99,6 +100,66 @@ fn each_message_has_its_mistake() {
         let without_message: Vec<_> = graphs.difference(&messages).collect();
         assert!(without_message.is_empty(), "graphs without a message: {without_message:?}");
     }
+}
+
+/// The warnings of a graph, as they are told.
+fn warnings(graph: &Graph) -> String {
+    let told: Vec<String> = graph.warnings.iter().map(|problem| problem.told(&graph.origin).to_string()).collect();
+    told.join("\n\n")
+}
+
+#[test]
+fn what_is_hardly_meant_has_its_warning() {
+    let warned = names(WARNED, "json");
+    let differences = warned
+        .iter()
+        .filter_map(|name| {
+            let path = format!("{WARNED}/{name}.json");
+            let graph = validate(&path).unwrap_or_else(|error| panic!("{path} is to be valid: {error}"));
+            assert!(!graph.warnings.is_empty(), "{path} has no warning");
+            let positions: Vec<_> = graph.warnings.iter().map(|p| p.position).collect();
+            assert!(positions.iter().all(Option::is_some) && positions.is_sorted(), "{path}: {positions:?}");
+            compare(&format!("{WARNED}/{name}.txt"), &format!("{}\n", warnings(&graph)))
+        })
+        .collect();
+    assert_none(differences);
+    let graph_of = |name: &str| validate(&format!("{WARNED}/{name}.json")).map(|graph| graph.warnings.len());
+    assert!(matches!(graph_of("several"), Ok(4)), "{:?}", graph_of("several"));
+}
+
+/// What looks alike and is meant has no warning; nor have the graphs that are offered.
+#[test]
+fn what_is_meant_has_no_warning() {
+    for name in names("graphs", "json").into_iter().filter(|name| name != "schema") {
+        let graph = validate(&format!("graphs/{name}.json")).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(warnings(&graph), "", "{name}");
+    }
+    let folder = tempfile::TempDir::new().expect("a folder can be made");
+    for (name, indices) in [("some.txt", "0\n1\n2\n"), ("others.txt", "3\n4\n5\n")] {
+        fs::write(folder.path().join(name), indices).expect("the folder can be written to");
+    }
+    let linear = r#""layers": [{ "layer": "flatten" }, { "layer": "linear", "out_features": 10 }]"#;
+    let graph = |nodes: &str, model: &str| {
+        let text = format!(
+            r#"{{ "name": "meant", "nodes": {{ "train": {{ "op": "shapes", "indices": "HERE/some.txt",
+                "batch_size": 2 }}, {nodes}, "model": {{ "op": "train", {model}, {linear} }} }} }}"#
+        );
+        let text = text.replace("HERE", folder.path().to_str().expect("the path is a text"));
+        let file = GraphFile::parse(&text, "meant").unwrap_or_else(|error| panic!("{error}"));
+        warnings(&Graph::validate_file(&file, &Registry::builtin()).unwrap_or_else(|error| panic!("{error}")))
+    };
+    // Soft labels and smoothing; fractions of 255; a schedule of one point; a held-out part of the training images.
+    let nodes = r#""mixup": { "op": "mixup", "input": "train" },
+        "norm": { "op": "normalize", "input": "mixup", "mean": [0], "std": [255] },
+        "out": { "op": "to_torch_image", "input": "norm" }"#;
+    let held = r#""held": { "op": "shapes", "indices": "HERE/others.txt", "batch_size": 2 },
+        "held_norm": { "op": "normalize", "input": "held", "mean": [0], "std": [255] },
+        "held_out": { "op": "to_torch_image", "input": "held_norm" }"#;
+    let model = r#""input": { "train": "out", "test": "held_out" }, "epochs": 4,
+        "loss": { "type": "cross_entropy", "label_smoothing": 0.1 },
+        "schedule": { "type": "piecewise_linear", "points": [[0, 1]] },
+        "optimizer": { "type": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": true }"#;
+    assert_eq!(graph(&format!("{nodes}, {held}"), model), "");
 }
 
 /// Graphs with more than one mistake, and how many.

@@ -35,6 +35,9 @@ mod resume;
 /// The GPU's versions of operators, run on the CPU, against the CPU's.
 mod device;
 
+/// Samples rebuilt from graph and seed are those of a run.
+mod samples;
+
 /// The real program: output, exit codes, Ctrl-C.
 mod cli;
 

@@ -86,6 +86,7 @@ impl PlanOptionArgs {
             rows_per_chunk: self.chunk.map(|n| n as usize),
             prefetch_depth: self.prefetch.map(usize::from),
             unfused: self.unfused,
+            cpu_only: false,
         };
         Plan::new(graph, machine, &options).map(Arc::new).map_err(|e| Failure::Usage(e.to_string()))
     }

@@ -180,8 +180,8 @@ fn set_field(field: &DataField) -> String {
         FieldKind::Int { classes } if !classes.is_empty() => {
             let shown: Vec<&str> = classes.iter().take(CLASSES_SHOWN).map(String::as_str).collect();
             let more = if classes.len() > CLASSES_SHOWN { ", …" } else { "" };
-            let count = screen::count(classes.len() as u64);
-            format!("{name}, {count} classes: {}{more}", shown.join(", "))
+            let count = screen::plural(classes.len() as u64, "class");
+            format!("{name}, {count}: {}{more}", shown.join(", "))
         }
         FieldKind::Image { size: Some(size) } => format!("image, raw, {size}"),
         FieldKind::Image { size: None } => "image, of any size".to_owned(),

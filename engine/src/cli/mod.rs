@@ -5,6 +5,7 @@ mod common;
 mod data_files;
 mod info;
 mod info_text;
+mod lettering;
 mod merge;
 mod operators;
 mod pack;
@@ -12,6 +13,11 @@ mod pack_images;
 mod plan;
 mod progress;
 mod run;
+mod sample;
+mod sample_output;
+mod sample_sheet;
+mod sample_values;
+mod sample_view;
 mod schema;
 mod screen;
 mod split;
@@ -45,6 +51,7 @@ Examples:
   engine run graphs/cifar.json --epochs 3 --inspect   ... shorter, to watch with `inspector`
   engine plan graphs/cifar.json                    what runs where, and why
   engine bench graphs/cifar.json                   the data pipeline alone
+  engine sample graphs/cifar.json --epoch 3 --index 1234 --all-nodes   what became of a sample
   engine operators cutout                          what an operator does
   engine pack photos/train train.beton             images of any format in one file, to read fast
   engine info train.beton --verify                 what a data file holds, and whether it is whole
@@ -65,6 +72,8 @@ enum Command {
     Schema(schema::SchemaArgs),
     /// Time the data pipeline of a graph, without its model.
     Bench(bench::BenchArgs),
+    /// Rebuild a sample or a batch of a run as it left a node, from the graph and the seed alone.
+    Sample(sample::SampleArgs),
     /// Write a data set of any format into one .beton file.
     Pack(pack::PackArgs),
     /// Show what data files hold, and check them.
@@ -85,6 +94,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Operators(args) => operators::operators(args),
         Command::Schema(args) => schema::schema(args),
         Command::Bench(args) => bench::bench(args),
+        Command::Sample(args) => sample::sample(args),
         Command::Pack(args) => pack::pack(args),
         Command::Info(args) => info::info(args),
         Command::Merge(args) => merge::merge(args),

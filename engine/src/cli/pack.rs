@@ -290,6 +290,6 @@ fn legend(field: &str, names: &[String], path: &str) -> String {
     let shown: Vec<String> =
         names.iter().take(CLASSES_SHOWN).enumerate().map(|(number, name)| format!("{number} {name}")).collect();
     let more = if names.len() > CLASSES_SHOWN { ", …" } else { "" };
-    let count = screen::count(names.len() as u64);
-    format!("{field}: {}{more} ({count} classes, their names are in {path})", shown.join(", "))
+    let count = screen::plural(names.len() as u64, "class");
+    format!("{field}: {}{more} ({count}, their names are in {path})", shown.join(", "))
 }

@@ -32,10 +32,16 @@ enum Format {
 
 pub(crate) fn plan(args: PlanArgs) -> Result<(), Failure> {
     let graph = args.graph.load()?;
+    screen::graph_warnings(&graph);
     let plan = args.options.plan(&graph, &engine::torch::probe())?;
     match args.format {
         Format::Text => screen::out(plan.to_string().trim_end()),
-        Format::Json => screen::out(format!("{:#}", plan.to_json())),
+        Format::Json => {
+            let mut json = plan.to_json();
+            let texts = graph.warnings.iter().map(|problem| problem.told(&graph.origin).to_string());
+            json["warnings"] = texts.collect();
+            screen::out(format!("{json:#}"));
+        }
         Format::Dot => screen::out(plan.to_dot().trim_end()),
     }
     Ok(())

@@ -243,6 +243,13 @@ fn number(n: f64) -> Value {
     serde_json::Number::from_f64(n).map_or(Value::Null, Value::Number)
 }
 
+/// What is allowed in a graph and yet is hardly meant: in lines, and with `json` as events too.
+pub(crate) fn graph_warnings(graph: &engine::graph::Graph, json: bool) {
+    let texts = graph.warnings.iter().map(|problem| problem.told(&graph.origin).to_string());
+    texts.filter(|_| json).for_each(|text| warning_event(&text));
+    screen::graph_warnings(graph);
+}
+
 /// Something went wrong that does not end the run.
 pub(crate) fn warning_event(text: &str) {
     screen::out(json!({ "event": "warning", "text": text }));

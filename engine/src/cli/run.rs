@@ -107,6 +107,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(args: RunArgs) -> Result<(), Failure> {
     let graph = args.graph.load()?;
+    progress::graph_warnings(&graph, args.json);
     let machine = engine::torch::probe();
     let plan = args.options.plan(&graph, &machine)?;
     if plan.model().is_none() {

@@ -41,6 +41,13 @@ pub(crate) fn warning_line(text: &str) {
     note(&format!("{} {text}", coloured("warning:", 33)));
 }
 
+/// What is allowed in a graph and yet is hardly meant.
+pub(crate) fn graph_warnings(graph: &engine::graph::Graph) {
+    for problem in &graph.warnings {
+        warning_line(&problem.told(&graph.origin).to_string());
+    }
+}
+
 /// A count with thousands set apart: 1,234,567.
 pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -54,10 +61,7 @@ pub(crate) fn count(n: u64) -> String {
     text
 }
 
-/// A number of things: 1 epoch, 2 epochs.
-pub(crate) fn plural(n: u64, noun: &str) -> String {
-    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
-}
+pub(crate) use engine::params::plural;
 
 /// A time: 8.3 s, 4 min 12 s, 1 h 20 min.
 pub(crate) fn duration(seconds: f64) -> String {

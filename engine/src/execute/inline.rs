@@ -75,11 +75,32 @@ fn make(pipeline: &Pipeline, id: BatchId) -> Result<Batch, RunError> {
     }
 }
 
-/// A field as a node wrote it.
-type Columns = HashMap<(usize, String), (RowShape, Memory)>;
+/// Each field as each node wrote it.
+pub(super) type Columns = HashMap<(usize, String), (RowShape, Memory)>;
 
 /// Makes the rows that a slot names; the fields that come out.
 fn fill(pipeline: &Pipeline, slot: &mut Slot) -> Result<Vec<(Field, usize)>, RunError> {
+    let mut columns = columns(pipeline, slot, |_, _| {})?;
+    slot.buffers.clear();
+    let end = &pipeline.plan().nodes[pipeline.end()];
+    let mut fields = Vec::new();
+    for (field, _) in pipeline.outputs().iter() {
+        let column = end.output.column(&field.name).expect("what comes out leaves the last node");
+        let (_, memory) =
+            columns.remove(&(column.writer, field.name.clone())).expect("each field that comes out was written, once");
+        fields.push((field.clone(), slot.buffers.len()));
+        slot.buffers.push(memory);
+    }
+    Ok(fields)
+}
+
+/// Makes the rows that a slot names: all that any node on the way writes. `done` is told of each node, with the rows that
+/// its kernel has worked on.
+pub(super) fn columns(
+    pipeline: &Pipeline,
+    slot: &Slot,
+    mut done: impl FnMut(usize, &Rows<'_>),
+) -> Result<Columns, RunError> {
     let plan = pipeline.plan();
     let rows = slot.samples.len();
     let mut columns = Columns::new();
@@ -107,8 +128,9 @@ fn fill(pipeline: &Pipeline, slot: &mut Slot) -> Result<Vec<(Field, usize)>, Run
             let reads = node.signature.reads.iter();
             let reads = reads.filter_map(|name| Some((name.as_str(), arriving(name)?))).collect();
             let writes = outputs.iter_mut().map(|(name, shape, memory)| (*name, memory.rows_mut(*shape, rows)));
-            run_kernel(kernel, &mut Rows::new(&slot.samples, draws, reads, writes.collect()))
-                .map_err(|failure| failure.into_error(&node.name, 0))?;
+            let mut seen = Rows::new(&slot.samples, draws, reads, writes.collect());
+            run_kernel(kernel, &mut seen).map_err(|failure| failure.into_error(&node.name, 0))?;
+            done(member.node, &seen);
         }
         let aliases: Vec<(&String, RowShape, Memory)> = node
             .signature
@@ -128,15 +150,5 @@ fn fill(pipeline: &Pipeline, slot: &mut Slot) -> Result<Vec<(Field, usize)>, Run
             columns.insert((member.node, name.to_owned()), (shape, memory));
         }
     }
-    slot.buffers.clear();
-    let end = &plan.nodes[pipeline.end()];
-    let mut fields = Vec::new();
-    for (field, _) in pipeline.outputs().iter() {
-        let column = end.output.column(&field.name).expect("what comes out leaves the last node");
-        let (_, memory) =
-            columns.remove(&(column.writer, field.name.clone())).expect("each field that comes out was written, once");
-        fields.push((field.clone(), slot.buffers.len()));
-        slot.buffers.push(memory);
-    }
-    Ok(fields)
+    Ok(columns)
 }

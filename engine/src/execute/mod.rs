@@ -14,6 +14,7 @@ mod order;
 mod passes;
 mod pipeline;
 mod program;
+mod rebuild;
 mod stop;
 mod threaded;
 mod waits;
@@ -26,6 +27,7 @@ pub use images::{batch_pictures, sample_labels};
 pub use inline::Inline;
 pub use limits::Limit;
 pub use pipeline::{DeviceKernel, Pipeline};
+pub use rebuild::Rebuilt;
 pub use stop::StopToken;
 pub use threaded::Threaded;
 

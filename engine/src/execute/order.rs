@@ -78,9 +78,21 @@ impl Sampler {
         samples: &mut Vec<u64>,
         identities: &mut Vec<u64>,
     ) {
+        self.fill_part(self.shard[0], epoch, positions, samples, identities);
+    }
+
+    /// The same for another part of the epoch.
+    pub(super) fn fill_part(
+        &self,
+        part: u64,
+        epoch: Key,
+        positions: std::ops::Range<u64>,
+        samples: &mut Vec<u64>,
+        identities: &mut Vec<u64>,
+    ) {
         samples.clear();
         identities.clear();
-        let [part, parts] = self.shard;
+        let parts = self.shard[1];
         // Parts take turns, and the last turn may begin anew.
         let places = positions.map(|position| (position * parts + part) % self.used);
         match &self.order {

@@ -8,7 +8,8 @@ use super::order::Sampler;
 use super::passes::units;
 use super::program::{Program, compile};
 use crate::batch::{BatchId, Field, Slot};
-use crate::operators::{DeviceMap, Kernel, Resources, Role, Site, Source, SourceShape, Warn};
+use crate::operators::{DeviceMap, Kernel, OnError, Order, Resources, Role, Site, Source, SourceShape, Warn};
+use crate::params::plural;
 use crate::plan::{Place, Plan};
 use crate::random::Key;
 
@@ -75,8 +76,8 @@ impl Pipeline {
         }
         if shape.batches() == 0 {
             let message = format!(
-                "{} samples do not fill a batch of {}, and `drop_last` leaves out what does not",
-                shape.samples(),
+                "{} do not fill a batch of {}, and `drop_last` leaves out what does not",
+                plural(shape.samples(), "sample"),
                 shape.batch_size
             );
             return Err(RunError::at(&plan.nodes[source].name, message));
@@ -121,6 +122,11 @@ impl Pipeline {
     /// The node that its rows come from.
     pub fn source(&self) -> usize {
         self.source
+    }
+
+    /// All nodes that lead to its end, which is the last one of them.
+    pub fn nodes(&self) -> impl Iterator<Item = usize> {
+        (0..=self.end).filter(|node| self.kernels[*node].is_some())
     }
 
     /// The rows of its source, counted in the files.
@@ -182,6 +188,59 @@ impl Pipeline {
         self.past_caches
     }
 
+    /// Where a sample is in an epoch, from 0: each batch with the row in it. Empty if the epoch does not have it.
+    pub fn find(&self, epoch: u64, sample: u64) -> Vec<(BatchId, usize)> {
+        let mut found = Vec::new();
+        let mut samples = Vec::new();
+        for index in 0..self.batches_per_epoch() {
+            let id = BatchId { epoch, index };
+            self.samples(id, &mut samples);
+            let rows = samples.iter().enumerate().filter(|(_, s)| **s == sample);
+            found.extend(rows.map(|(row, _)| (id, row)));
+        }
+        found
+    }
+
+    /// Why an epoch does not have a sample, in a sentence.
+    pub(super) fn why_absent(&self, epoch: u64, sample: u64) -> String {
+        let (shape, source) = (&self.shape, self.name(self.source));
+        let number = epoch + 1;
+        if sample >= shape.rows {
+            let last = shape.rows.saturating_sub(1);
+            return format!("there is no sample {sample}: `{source}` has {}, from 0 to {last}", shape.rows);
+        }
+        if shape.indices.as_ref().is_some_and(|indices| !indices.contains(&sample)) {
+            return format!("sample {sample} is never used: it is not among the `indices` of `{source}`");
+        }
+        if matches!(shape.order, Order::Weighted | Order::ClassBalanced) {
+            let order = shape.order.word();
+            return format!(
+                "sample {sample} was not drawn in epoch {number}: the order `{order}` of `{source}` draws with replacement"
+            );
+        }
+        let key = self.keys[self.source].number(epoch);
+        let (mut samples, mut identities) = (Vec::new(), Vec::new());
+        let [part, parts] = shape.shard;
+        let mut is_in = |part: u64, positions: std::ops::Range<u64>| {
+            self.sampler.fill_part(part, key, positions, &mut samples, &mut identities);
+            samples.contains(&sample)
+        };
+        // The last turn of the parts may be one that `drop_last` leaves out.
+        let turns = shape.indices.as_ref().map_or(shape.rows, |indices| indices.len() as u64).div_ceil(parts.max(1));
+        if let Some(other) = (0..parts).find(|other| *other != part && is_in(*other, 0..turns)) {
+            return format!(
+                "epoch {number} has sample {sample} in part {other} of {parts}, and this is part {part} (`shard` of \
+                 `{source}`; parts are counted from 0)"
+            );
+        }
+        let full = self.batches_per_epoch() * shape.batch_size as u64;
+        format!(
+            "epoch {number} leaves out sample {sample}: its place in the order is after the {full} samples that fill \
+             batches of {} (`drop_last` of `{source}`)",
+            shape.batch_size
+        )
+    }
+
     fn reader(&self) -> &dyn Source {
         match self.kernel(self.source) {
             Kernel::Source(source) => &**source,
@@ -211,6 +270,11 @@ impl Pipeline {
             (self.warn)(sentence);
         }
         Ok(())
+    }
+
+    /// Whether a sample that cannot be read is left out of its batch.
+    pub(super) fn skips(&self) -> bool {
+        self.shape.on_error == OnError::Skip
     }
 
     /// The samples that could not be read so far, each with what was wrong.

@@ -29,6 +29,7 @@ use super::stop::StopToken;
 use super::waits::{Activity, StageClock};
 use super::{BatchRange, Batches, Executor};
 use crate::batch::{Batch, BatchId, Memory, Recycle, RowShape, Slot, Values, ValuesMut};
+use crate::params::plural;
 
 /// The parallel executor.
 #[derive(Clone)]
@@ -45,7 +46,9 @@ impl Threaded {
     /// A pool of so many workers.
     pub fn new(workers: usize, stop: StopToken, hub: Option<Arc<Hub>>) -> Result<Self, RunError> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(workers.max(1)).thread_name(|i| format!("worker-{i}"));
-        let pool = pool.build().map_err(|e| RunError::new(format!("cannot start {workers} workers: {e}")))?;
+        let pool = pool
+            .build()
+            .map_err(|e| RunError::new(format!("cannot start {}: {e}", plural(workers as u64, "worker"))))?;
         Ok(Self { pool: Arc::new(pool), stop, hub, on_error: None })
     }
 

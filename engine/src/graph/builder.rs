@@ -100,7 +100,6 @@ impl GraphBuilder {
 
     /// Validates. Every problem is reported, not the first.
     pub fn build(self, registry: &Registry) -> Result<Graph, GraphError> {
-        validate(&self.spec, registry, self.problems)
-            .map_err(|problems| GraphError::new(&self.spec.name, problems, None))
+        validate(&self.spec, registry, self.problems, &self.spec.name, None)
     }
 }

@@ -10,7 +10,7 @@ use super::validate::{Edges, Operators};
 use super::{Graph, Node};
 use crate::batch::{Field, Schema};
 use crate::operators::{PortSchemas, SourceShape, WriteMode};
-use crate::params::{Fault, child, grouped, quoted};
+use crate::params::{Fault, child, grouped, plural, quoted};
 
 /// Derives each node's fields from those of its inputs, in topological order; a graph, if every node has them.
 pub(super) fn derive(
@@ -78,7 +78,7 @@ pub(super) fn derive(
         let at = |n: NodeIndex| NodeIndex::new(flow.places[n.index()]);
         dag.add_edge(at(from), at(to), edges[edge].map(str::to_owned));
     }
-    Some(Graph { name: spec.name.clone(), seed: spec.seed, dag })
+    Some(Graph { name: spec.name.clone(), seed: spec.seed, origin: String::new(), warnings: Vec::new(), dag })
 }
 
 /// A source that never has a batch.
@@ -87,8 +87,9 @@ fn never_full(shape: &SourceShape) -> Option<Fault> {
         return None;
     }
     let rows = grouped(shape.samples() as f64);
+    let (are, samples) = (if shape.samples() == 1 { "is" } else { "are" }, plural(shape.samples(), "sample"));
     let part = if shape.shard[1] > 1 { " in a part" } else { "" };
-    let fault = Fault::new("/batch_size", format!("no batch is ever full: there are {rows} samples{part}"));
+    let fault = Fault::new("/batch_size", format!("no batch is ever full: there {are} {samples}{part}"));
     Some(fault.expected(format!("at most {rows} with drop_last")).given(shape.batch_size.to_string()))
 }
 

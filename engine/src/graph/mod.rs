@@ -11,6 +11,7 @@ mod problem;
 mod source_map;
 mod spec;
 mod validate;
+mod warnings;
 
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -49,6 +50,10 @@ pub struct Graph {
     pub name: String,
     /// Seed of every random choice.
     pub seed: u64,
+    /// Where it comes from, for messages: the file, or its name.
+    pub origin: String,
+    /// What is allowed and yet is hardly meant, in the order of the file.
+    pub warnings: Vec<Problem>,
     /// Added in topological order, so that a node's index is its place in it. An edge's weight is its port.
     dag: DiGraph<Node, Option<String>>,
 }
@@ -56,13 +61,12 @@ pub struct Graph {
 impl Graph {
     /// Validates a graph that was built or changed in memory.
     pub fn validate(spec: &GraphSpec, registry: &Registry) -> Result<Self, GraphError> {
-        validate::validate(spec, registry, Vec::new()).map_err(|problems| GraphError::new(&spec.name, problems, None))
+        validate::validate(spec, registry, Vec::new(), &spec.name, None)
     }
 
     /// Validates a graph file. Every problem is reported with its line and column.
     pub fn validate_file(file: &GraphFile, registry: &Registry) -> Result<Self, GraphError> {
-        validate::validate(&file.spec, registry, file.problems.clone())
-            .map_err(|problems| GraphError::new(&file.origin, problems, Some(&file.map)))
+        validate::validate(&file.spec, registry, file.problems.clone(), &file.origin, Some(&file.map))
     }
 
     /// Nodes in topological order.

@@ -82,6 +82,20 @@ impl Problem {
         self.at_key = true;
         self
     }
+
+    /// In words: what, what was expected and given, a hint, and where, in the file `origin`.
+    pub fn told<'a>(&'a self, origin: &'a str) -> impl fmt::Display + 'a {
+        Told { problem: self, origin }
+    }
+}
+
+/// Finds where each problem stands in the text, and orders them so.
+pub(super) fn in_order(problems: &mut Vec<Problem>, map: Option<&SourceMap>) {
+    if let Some(map) = map {
+        map.locate(problems);
+        problems.sort_by_key(|p| p.position);
+    }
+    problems.dedup();
 }
 
 /// Every problem of a graph. Shown one after the other, in the order of the file, paths last.
@@ -96,11 +110,7 @@ pub struct GraphError {
 impl GraphError {
     /// Collects problems: finds where each stands in the text, and orders them so.
     pub(crate) fn new(origin: &str, mut problems: Vec<Problem>, map: Option<&SourceMap>) -> Self {
-        if let Some(map) = map {
-            map.locate(&mut problems);
-            problems.sort_by_key(|p| p.position);
-        }
-        problems.dedup();
+        in_order(&mut problems, map);
         Self { origin: origin.to_owned(), problems }
     }
 }
@@ -121,28 +131,37 @@ impl fmt::Display for Plain<'_> {
     }
 }
 
+struct Told<'a> {
+    problem: &'a Problem,
+    origin: &'a str,
+}
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { problem, origin } = self;
+        if let Some(node) = &problem.node {
+            write!(f, "node {}: ", Plain(&quoted(node)))?;
+        }
+        write!(f, "{}", Plain(&problem.message))?;
+        let lines = [("expected", &problem.expected), ("given", &problem.given), ("hint", &problem.hint)];
+        for (label, text) in lines {
+            if let Some(text) = text {
+                write!(f, "\n  {label:<9} {}", Plain(text))?;
+            }
+        }
+        write!(f, "\n  at        {}", Plain(origin))?;
+        match problem.position {
+            Some((line, column)) => write!(f, ":{line}:{column}"),
+            None if problem.path.is_empty() => Ok(()),
+            None => write!(f, " {}", Plain(&problem.path)),
+        }
+    }
+}
+
 impl fmt::Display for GraphError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.problems.iter().enumerate() {
-            if index > 0 {
-                f.write_str("\n\n")?;
-            }
-            if let Some(node) = &problem.node {
-                write!(f, "node {}: ", Plain(&quoted(node)))?;
-            }
-            write!(f, "{}", Plain(&problem.message))?;
-            let lines = [("expected", &problem.expected), ("given", &problem.given), ("hint", &problem.hint)];
-            for (label, text) in lines {
-                if let Some(text) = text {
-                    write!(f, "\n  {label:<9} {}", Plain(text))?;
-                }
-            }
-            write!(f, "\n  at        {}", Plain(&self.origin))?;
-            match problem.position {
-                Some((line, column)) => write!(f, ":{line}:{column}")?,
-                None if problem.path.is_empty() => {}
-                None => write!(f, " {}", Plain(&problem.path))?,
-            }
+            write!(f, "{}{}", if index > 0 { "\n\n" } else { "" }, problem.told(&self.origin))?;
         }
         Ok(())
     }

@@ -10,8 +10,10 @@ use super::cycles::{find_cycles, stable_order};
 use super::derive::derive;
 use super::form::NODE_IS_OBJECT;
 use super::inputs::find_edges;
-use super::problem::Problem;
+use super::problem::{GraphError, Problem, in_order};
+use super::source_map::SourceMap;
 use super::spec::{GraphSpec, is_graph_name, is_node_name};
+use super::warnings::find_warnings;
 use crate::operators::{AnyOperator, Registry, Role};
 use crate::params::{check, child, cut, near_miss, quoted};
 
@@ -21,8 +23,14 @@ pub(super) type Edges<'a> = DiGraph<&'a str, Option<&'a str>>;
 /// Problems after which nobody is asked any more what was meant: that takes longer than all the rest.
 const MOST_NEAR_MISSES: usize = 100;
 
-/// Validates; `form` is what is wrong with the graph as a text.
-pub(super) fn validate(spec: &GraphSpec, registry: &Registry, form: Vec<Problem>) -> Result<Graph, Vec<Problem>> {
+/// Validates; `form` is what is wrong with the graph as a text, which is `origin` for messages.
+pub(super) fn validate(
+    spec: &GraphSpec,
+    registry: &Registry,
+    form: Vec<Problem>,
+    origin: &str,
+    map: Option<&SourceMap>,
+) -> Result<Graph, GraphError> {
     let told: HashSet<String> = form.iter().map(|problem| problem.path.clone()).collect();
     let mut problems = form;
     hint_at_operators(spec, registry, &mut problems);
@@ -35,8 +43,12 @@ pub(super) fn validate(spec: &GraphSpec, registry: &Registry, form: Vec<Problem>
     let graph = derive(spec, &operators, &edges, &stable_order(&edges), &unsound, &mut problems);
     check_model(spec, &operators, &mut problems);
     match graph {
-        Some(graph) if problems.is_empty() => Ok(graph),
-        _ => Err(problems),
+        Some(graph) if problems.is_empty() => {
+            let mut warnings = find_warnings(&graph, spec);
+            in_order(&mut warnings, map);
+            Ok(Graph { origin: origin.to_owned(), warnings, ..graph })
+        }
+        _ => Err(GraphError::new(origin, problems, map)),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{AvgPool2d, Init, LayerSpec, MaxPool2d};
-use crate::params::grouped;
+use crate::params::{grouped, plural};
 
 /// Shape of a row between two layers: channels × height × width, or a number of features.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ impl fmt::Display for RowShape {
                 let [c, h, w] = [c, h, w].map(|n| grouped(*n as f64));
                 write!(f, "an image of {c} channels, {h} × {w} pixels")
             }
-            [n] => write!(f, "{} features", grouped(*n as f64)),
+            [n] => f.write_str(&plural(*n as u64, "feature")),
             other => write!(f, "shape {other:?}"),
         }
     }

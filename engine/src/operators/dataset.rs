@@ -11,7 +11,7 @@ use super::registry::{Signature, Write, WriteMode};
 use super::source::{Common, Opened, SourceShape};
 use crate::batch::{DType, Field, Rows};
 use crate::data::{DataField, Dataset, ElementType, FieldKind, SourceOptions, Value, open_dataset};
-use crate::params::{Fault, Faults, listed, near_miss, quoted};
+use crate::params::{Fault, Faults, listed, near_miss, plural, quoted};
 
 /// Name of the field whose whole numbers are classes.
 const LABEL: &str = "label";
@@ -191,7 +191,8 @@ impl Source for Files {
                         let Value::Int(value) = values(row)? else { return Err(odd(row)) };
                         if let Some(classes) = self.limits[index].filter(|classes| !(0..*classes).contains(&value)) {
                             let (name, place) = (&field.name, self.data.place(samples[row]));
-                            let message = format!("{name} {value}, of {classes} classes counted from 0: {place}");
+                            let classes = plural(classes as u64, "class");
+                            let message = format!("{name} {value}, of {classes} counted from 0: {place}");
                             return Err(OperatorError::at_row(row, message));
                         }
                         *out = value;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pixels::{Pixels, Step};
 
 use super::kernel::{Map, OperatorError, Part};
+use super::words;
 use crate::batch::{ImageSize, Rows};
 use crate::random::Rng;
 
@@ -20,6 +21,12 @@ pub struct Draw {
 }
 
 impl Draw {
+    /// For a row.
+    pub(super) fn of(rows: &Rows<'_>, row: usize) -> Self {
+        let draws = rows.draws();
+        Self { rng: draws.row(row), first_epoch: draws.first_epoch(row), epoch: draws.epoch() }
+    }
+
     /// For a part of an operation: numbers of its own, see [`Rng::split`].
     #[must_use]
     pub fn split(&self, part: u64) -> Self {
@@ -70,7 +77,6 @@ impl ImageMap {
 impl Map for ImageMap {
     /// One step after the other, each over the whole image: what passes are held against.
     fn apply(&self, rows: &mut Rows<'_>) -> Result<(), OperatorError> {
-        let draws = rows.draws();
         let (before, after) = (self.size.bytes(), self.after.bytes());
         let (mut image, mut next) = (Vec::new(), Vec::new());
         for row in 0..rows.len() {
@@ -81,7 +87,7 @@ impl Map for ImageMap {
                 &rows.read::<u8>(&self.field)[row * before..(row + 1) * before]
             });
             let mut size = self.size;
-            let mut draw = Draw { rng: draws.row(row), first_epoch: draws.first_epoch(row), epoch: draws.epoch() };
+            let mut draw = Draw::of(rows, row);
             self.op.draw(size, &mut draw, &mut |step| {
                 let to = step.size_after(size);
                 next.resize(to.bytes(), 0);
@@ -97,6 +103,10 @@ impl Map for ImageMap {
 
     fn part(&self) -> Part<'_> {
         Part::Image { field: &self.field, size: self.size, op: &*self.op }
+    }
+
+    fn words(&self, rows: &Rows<'_>) -> Vec<Vec<String>> {
+        (0..rows.len()).map(|row| words::of_draw(&*self.op, self.size, Draw::of(rows, row))).collect()
     }
 }
 

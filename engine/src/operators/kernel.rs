@@ -130,6 +130,12 @@ pub trait Map: Send + Sync {
     fn part(&self) -> Part<'_> {
         Part::Whole
     }
+
+    /// What [`apply`](Self::apply) did to each of these rows, in a few words for each thing: what was drawn for it, not
+    /// what is the same for all. For people who look at a sample; nothing for what says all of it by its name.
+    fn words(&self, rows: &Rows<'_>) -> Vec<Vec<String>> {
+        vec![Vec::new(); rows.len()]
+    }
 }
 
 /// What a map is to a pass over several nodes. The result is that of [`Map::apply`], to the bit.

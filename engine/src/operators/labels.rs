@@ -4,7 +4,7 @@ use super::images::mismatch;
 use super::kernel::OperatorError;
 use super::registry::PortSchemas;
 use crate::batch::{DType, Field};
-use crate::params::{Fault, Faults};
+use crate::params::{Fault, Faults, plural};
 
 /// The field as a class of each sample, one whole number, of known classes or not; `key` is the parameter that names
 /// it.
@@ -46,5 +46,7 @@ fn unfit(expected: &str, field: &Field, key: &str, hint: &str) -> Faults {
 /// A label of a row as an index, or the error that there is no such class.
 pub fn class_of(label: i64, classes: usize, row: usize) -> Result<usize, OperatorError> {
     let class = usize::try_from(label).ok().filter(|class| *class < classes);
-    class.ok_or_else(|| OperatorError::at_row(row, format!("label {label}, of {classes} classes counted from 0")))
+    class.ok_or_else(|| {
+        OperatorError::at_row(row, format!("label {label}, of {} counted from 0", plural(classes as u64, "class")))
+    })
 }

@@ -4,7 +4,7 @@ use super::images::uint8_image;
 use super::kernel::{Map, OperatorError};
 use super::labels::{class_of, mixable_label};
 use super::registry::{PortSchemas, Signature, Write, WriteMode};
-use crate::batch::{Field, ImageSize, Rows, Schema};
+use crate::batch::{Draws, Field, ImageSize, Rows, Schema};
 use crate::params::Faults;
 use crate::random::{Rng, beta};
 
@@ -103,9 +103,7 @@ impl<M: Mix> Map for Mixing<M> {
         let (from, to) = rows.replace::<u8, u8>(&self.image);
         to.copy_from_slice(from);
         for (row, (image, share)) in to.chunks_exact_mut(bytes.max(1)).zip(&mut shares).enumerate() {
-            let mut rng = draws.row(if self.same { 0 } else { row });
-            if rng.unit() < self.probability {
-                let lambda = beta(&mut rng, self.alpha);
+            if let Some((lambda, mut rng)) = self.lambda(draws, row) {
                 let other = &from[before(row, count) * bytes..][..bytes];
                 *share = self.how.mix(image, other, self.size, lambda, &mut rng);
             }
@@ -114,5 +112,26 @@ impl<M: Mix> Map for Mixing<M> {
             Some(label) => label.mix(rows, &shares),
             None => Ok(()),
         }
+    }
+
+    fn words(&self, rows: &Rows<'_>) -> Vec<Vec<String>> {
+        let (draws, samples) = (rows.draws(), rows.samples());
+        // What is mixed has no part in how much of it is.
+        let (mut image, other) = (vec![0; self.size.bytes()], vec![0; self.size.bytes()]);
+        let mixed = |row: usize| {
+            let (lambda, mut rng) = self.lambda(draws, row)?;
+            let share = self.how.mix(&mut image, &other, self.size, lambda, &mut rng);
+            let sample = samples[before(row, samples.len())];
+            Some(vec![format!("{:.1} % of sample {sample}", 100.0 * (1.0 - share))])
+        };
+        (0..samples.len()).map(mixed).map(Option::unwrap_or_default).collect()
+    }
+}
+
+impl<M> Mixing<M> {
+    /// What is drawn for a row: λ, and where the random numbers go on; none if it is not mixed.
+    fn lambda(&self, draws: Draws<'_>, row: usize) -> Option<(f64, Rng)> {
+        let mut rng = draws.row(if self.same { 0 } else { row });
+        (rng.unit() < self.probability).then(|| (beta(&mut rng, self.alpha), rng))
     }
 }

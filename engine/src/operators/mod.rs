@@ -28,6 +28,7 @@ mod one_hot;
 mod picture_masks;
 mod pictures;
 mod poison;
+mod recipe_warnings;
 mod registry;
 mod rename_field;
 mod replace_label;
@@ -39,6 +40,7 @@ mod source;
 mod to_device;
 mod to_torch_image;
 mod train;
+mod words;
 
 pub use augment::{
     AUGMENTATIONS, AlternatingFlip, Augment, Augmentation, ColorJitter, Cutout, CutoutCentre, ErasedBy, GaussianBlur,

@@ -9,7 +9,7 @@ use super::images::{any_image, image_size, mismatch, per_channel, spread};
 use super::kernel::{DeviceMap, Kernel, Map, OperatorError, Part, Site};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
 use crate::batch::{DType, Field, ImageSize, Layout, Rows};
-use crate::params::{Faults, choice, params};
+use crate::params::{Fault, Faults, choice, params};
 use crate::torch::{DeviceBatch, TorchError};
 
 params! {
@@ -84,6 +84,31 @@ impl Operator for NormalizeOperator {
             on_gpu: true,
             ..Signature::default()
         })
+    }
+
+    fn warnings(&self, params: &Normalize, _: &PortSchemas) -> Vec<Fault> {
+        // 0 and 1 are the same thing in either: nothing is subtracted, nothing divided.
+        let below = |values: &[f64], neutral: f64| {
+            values.iter().all(|v| (0.0..=1.0).contains(v)) && values.iter().any(|v| *v != neutral)
+        };
+        let (mean, std) = (below(&params.mean, 0.0), below(&params.std, 1.0));
+        let (key, what) = match (mean, std) {
+            (false, false) => return Vec::new(),
+            (true, true) => ("mean", "`mean` and `std` seem to be"),
+            (true, false) => ("mean", "`mean` seems to be"),
+            (false, true) => ("std", "`std` seems to be"),
+        };
+        let both = |mean_factor: f64, std_factor: f64| {
+            let list = |values: &[f64], factor: f64| {
+                let rounded = values.iter().map(|v| ((v * factor * 1e4).round() / 1e4).to_string());
+                rounded.collect::<Vec<_>>().join(", ")
+            };
+            format!("\"mean\": [{}], \"std\": [{}]", list(&params.mean, mean_factor), list(&params.std, std_factor))
+        };
+        let times = |small: bool| if small { 255.0 } else { 1.0 };
+        let fault = Fault::new(format!("/{key}"), format!("{what} in units of 0 to 1"));
+        let fault = fault.expected("units of 0 to 255, as the image's values").given(both(1.0, 1.0));
+        vec![fault.hint(format!("times 255: {}", both(times(mean), times(std))))]
     }
 
     fn kernel(&self, params: &Normalize, site: &Site<'_>) -> Result<Kernel, OperatorError> {

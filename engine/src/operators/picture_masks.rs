@@ -91,6 +91,10 @@ impl Map for WithMasks {
         let sizes = self.sizes(rows)?;
         with_decoder(|decoder| self.masks.iter().try_for_each(|mask| self.mask(rows, mask, &sizes, decoder)))
     }
+
+    fn words(&self, rows: &Rows<'_>) -> Vec<Vec<String>> {
+        self.image.words(rows)
+    }
 }
 
 impl WithMasks {
@@ -109,7 +113,6 @@ impl WithMasks {
         sizes: &Option<Vec<ImageSize>>,
         decoder: &mut Decoder,
     ) -> Result<(), OperatorError> {
-        let draws = rows.draws();
         let mut decoded = Vec::new();
         for row in 0..rows.len() {
             let (size, bytes) = match images {
@@ -130,7 +133,7 @@ impl WithMasks {
                 return Err(OperatorError::at_row(row, message));
             }
             let to = ImageSize { channels: size.channels, ..self.to };
-            let mut draw = Draw { rng: draws.row(row), first_epoch: draws.first_epoch(row), epoch: draws.epoch() };
+            let mut draw = Draw::of(rows, row);
             let out = &mut rows.write::<u8>(name)[row * to.bytes()..(row + 1) * to.bytes()];
             match &self.geometry {
                 Geometry::Part(choose) => nearest(bytes, size, choose.choose(size, &mut draw), to, out),

@@ -9,6 +9,7 @@ use super::image_op::{Draw, ImageMap, ImageOp};
 use super::images::mismatch;
 use super::kernel::{Map, OperatorError, Site};
 use super::registry::{PortSchemas, Signature, Write, WriteMode};
+use super::words;
 use crate::batch::{DType, Field, ImageSize, Item, Layout, Rows};
 use crate::params::{Fault, Faults, choice};
 
@@ -124,11 +125,10 @@ pub(super) struct Resized {
 
 impl Map for Resized {
     fn apply(&self, rows: &mut Rows<'_>) -> Result<(), OperatorError> {
-        let draws = rows.draws();
-        let draw = |row: usize| Draw { rng: draws.row(row), first_epoch: draws.first_epoch(row), epoch: draws.epoch() };
         let size = self.to;
+        let draws: Vec<Draw> = (0..rows.len()).map(|row| Draw::of(rows, row)).collect();
         let one = |decoder: &mut Decoder, row: usize, picture: pixels::Picture<'_>, from: ImageSize, out: &mut [u8]| {
-            let region = self.choose.choose(from, &mut draw(row));
+            let region = self.choose.choose(from, &mut draws[row].clone());
             let done = decoder.region(picture, region, self.resize, false, size, out);
             done.map_err(|e| OperatorError::at_row(row, e.0))
         };
@@ -148,6 +148,22 @@ impl Map for Resized {
                 })
             }
         })
+    }
+
+    fn words(&self, rows: &Rows<'_>) -> Vec<Vec<String>> {
+        let part = |row: usize| {
+            let size = size_before(self.images, rows, &self.field, row)?;
+            Some(words::of_part(self.choose.choose(size, &mut Draw::of(rows, row)), size))
+        };
+        (0..rows.len()).map(|row| part(row).into_iter().collect()).collect()
+    }
+}
+
+/// The size of a row's image; none if it has none, for which the row has failed before.
+fn size_before(images: Images, rows: &Rows<'_>, field: &str, row: usize) -> Option<ImageSize> {
+    match images {
+        Images::Of(size) => Some(size),
+        Images::Any => size_of(&rows.items(field)[row]).ok(),
     }
 }
 
@@ -189,7 +205,7 @@ struct Cropped {
 impl Map for Cropped {
     fn apply(&self, rows: &mut Rows<'_>) -> Result<(), OperatorError> {
         const AS_IT_IS: Resize = Resize { filter: Filter::Bilinear, antialias: false, dct_scaling: false };
-        let draws = rows.draws();
+        let draws: Vec<Draw> = (0..rows.len()).map(|row| Draw::of(rows, row)).collect();
         let (items, out) = rows.replace_items::<u8>(&self.field);
         let mut part = Vec::new();
         with_decoder(|decoder| {
@@ -197,9 +213,8 @@ impl Map for Cropped {
                 let failed = |e: pixels::PixelError| OperatorError::at_row(row, e.0);
                 let size = ImageSize { channels: self.to.channels, ..size_of(item).map_err(failed)? };
                 self.fits.fits(size).map_err(|message| OperatorError::at_row(row, message))?;
-                let mut draw = Draw { rng: draws.row(row), first_epoch: draws.first_epoch(row), epoch: draws.epoch() };
                 let mut result = Ok(());
-                self.op.draw(size, &mut draw, &mut |step| {
+                self.op.draw(size, &mut draws[row].clone(), &mut |step| {
                     let Step::Move { rows, columns, outside } = step else { return };
                     let (down, across) = (rows.bounds(), columns.bounds());
                     let area = Rect { top: down.start, left: across.start, height: down.len(), width: across.len() };
@@ -216,5 +231,13 @@ impl Map for Cropped {
             }
             Ok(())
         })
+    }
+
+    fn words(&self, rows: &Rows<'_>) -> Vec<Vec<String>> {
+        let cut = |row: usize| {
+            let size = size_before(Images::Any, rows, &self.field, row)?;
+            Some(words::of_draw(&*self.op, ImageSize { channels: self.to.channels, ..size }, Draw::of(rows, row)))
+        };
+        (0..rows.len()).map(|row| cut(row).unwrap_or_default()).collect()
     }
 }

@@ -137,4 +137,9 @@ impl Map for Mark {
         }
         Ok(())
     }
+
+    fn words(&self, rows: &Rows<'_>) -> Vec<Vec<String>> {
+        let marked = |sample: &u64| self.samples.binary_search(sample).is_ok();
+        rows.samples().iter().map(|sample| marked(sample).then(|| "marked".to_owned()).into_iter().collect()).collect()
+    }
 }

@@ -160,6 +160,12 @@ pub trait Operator: Send + Sync + 'static {
     /// What a node of this kind reads and writes. A fault's path starts at the node.
     fn signature(&self, params: &Self::Params, inputs: &PortSchemas) -> Result<Signature, Faults>;
 
+    /// What is allowed and yet is hardly meant, for parameters and inputs without a fault. Paths start at the node.
+    fn warnings(&self, params: &Self::Params, inputs: &PortSchemas) -> Vec<Fault> {
+        let _ = (params, inputs);
+        Vec::new()
+    }
+
     /// What works. Called once for a run, or once for each of the node's uses.
     fn kernel(&self, params: &Self::Params, site: &Site<'_>) -> Result<Kernel, OperatorError>;
 
@@ -194,6 +200,8 @@ pub trait AnyOperator: Send + Sync {
     fn complete(&self, params: &Map<String, Value>) -> Map<String, Value>;
     /// See [`Operator::signature`].
     fn signature(&self, params: &Map<String, Value>, inputs: &PortSchemas) -> Result<Signature, Faults>;
+    /// See [`Operator::warnings`].
+    fn warnings(&self, params: &Map<String, Value>, inputs: &PortSchemas) -> Vec<Fault>;
     /// See [`Operator::kernel`].
     fn kernel(&self, params: &Map<String, Value>, site: &Site<'_>) -> Result<Kernel, OperatorError>;
     /// See [`Operator::device_kernel`].
@@ -233,6 +241,9 @@ impl<T: Operator> AnyOperator for T {
     }
     fn signature(&self, params: &Map<String, Value>, inputs: &PortSchemas) -> Result<Signature, Faults> {
         Operator::signature(self, &T::Params::from_json(params).expect(CHECKED), inputs)
+    }
+    fn warnings(&self, params: &Map<String, Value>, inputs: &PortSchemas) -> Vec<Fault> {
+        Operator::warnings(self, &T::Params::from_json(params).expect(CHECKED), inputs)
     }
     fn kernel(&self, params: &Map<String, Value>, site: &Site<'_>) -> Result<Kernel, OperatorError> {
         Operator::kernel(self, &T::Params::from_json(params).expect(CHECKED), site)

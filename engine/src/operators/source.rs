@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::data::Dataset;
-use crate::params::{Fault, Faults, choice};
+use crate::params::{Fault, Faults, choice, grouped, plural};
 
 choice! {
     /// Order of the samples in an epoch.
@@ -154,6 +154,15 @@ impl SourceShape {
     pub fn batches(&self) -> u64 {
         let size = self.batch_size.max(1) as u64;
         if self.drop_last { self.samples() / size } else { self.samples().div_ceil(size) }
+    }
+
+    /// `50,000 samples, 97 batches of 512 an epoch, 336 samples left out`
+    pub fn words(&self) -> String {
+        let (samples, batches, size) = (self.samples(), self.batches(), self.batch_size as u64);
+        let left = if self.drop_last { samples.saturating_sub(batches * size) } else { 0 };
+        let left = if left > 0 { format!(", {} left out", plural(left, "sample")) } else { String::new() };
+        let (batches, size) = (plural(batches, "batch"), grouped(size as f64));
+        format!("{}, {batches} of {size} an epoch{left}", plural(samples, "sample"))
     }
 }
 

@@ -2,11 +2,12 @@
 
 use super::images::mismatch;
 use super::kernel::{Kernel, OperatorError, Site};
+use super::recipe_warnings::recipe_warnings;
 use super::registry::{Inputs, Operator, OperatorParams, Port, PortSchemas, Role, Signature, missing_field};
 use super::to_device::DeviceChoice;
 use crate::batch::{DType, Field, Layout, Schema};
 use crate::layers::{LayerFault, LayerSpec, RowShape, check, parameters};
-use crate::params::{Fault, Faults, object, params};
+use crate::params::{Fault, Faults, ParamSet as _, object, params, plural};
 use crate::train::{
     Constant, CrossEntropy, LossSpec, OptimizerSpec, ParameterGroup, Precision, ScheduleSpec, TestTimeAugmentation,
     WeightAverage,
@@ -127,6 +128,10 @@ impl Operator for TrainOperator {
         Ok(Signature { reads, random: true, on_gpu: true, ..Signature::default() })
     }
 
+    fn warnings(&self, params: &Train, _: &PortSchemas) -> Vec<Fault> {
+        recipe_warnings(&params.to_json())
+    }
+
     fn kernel(&self, _: &Train, _: &Site<'_>) -> Result<Kernel, OperatorError> {
         Ok(Kernel::Model)
     }
@@ -225,10 +230,12 @@ fn check_layers(place: &str, params: &Train, shape: Vec<usize>, outputs: Option<
     };
     let (message, expected) = match params.loss {
         LossSpec::CrossEntropy(_) => {
-            ("the model's output does not fit the labels", format!("{outputs} features, one for each class"))
+            let features = plural(outputs as u64, "feature");
+            ("the model's output does not fit the labels", format!("{features}, one for each class"))
         }
         LossSpec::MeanSquaredError(_) => {
-            ("the model's output does not fit the targets", format!("{outputs} features, as many as the targets have"))
+            let features = plural(outputs as u64, "feature");
+            ("the model's output does not fit the targets", format!("{features}, as many as the targets have"))
         }
     };
     Err(Fault::new(path, format!("{place}{message}")).hint(hint).expected(expected).given(output.to_string()).into())
@@ -260,13 +267,6 @@ fn output_key(path: &str, layers: &[LayerSpec]) -> Option<String> {
 /// Every group has weights, of a kind that its optimiser can train.
 fn check_groups(params: &Train, input: &[usize]) -> Result<(), Faults> {
     let mut faults = Faults::default();
-    if let OptimizerSpec::Sgd(sgd) = &params.optimizer
-        && sgd.nesterov
-        && sgd.momentum == 0.0
-    {
-        let fault = Fault::new("/optimizer/nesterov", "nesterov needs a momentum");
-        faults.0.push(fault.expected("a momentum above 0").given("0"));
-    }
     let known = parameters(&params.layers, &RowShape(input.to_vec()));
     let trained: Vec<_> = known.iter().filter(|p| p.trained).collect();
     let muon = |spec: Option<&OptimizerSpec>| matches!(spec.unwrap_or(&params.optimizer), OptimizerSpec::Muon(_));

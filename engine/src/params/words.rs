@@ -52,6 +52,16 @@ pub fn either(names: &[String]) -> String {
     }
 }
 
+/// A number of things: 1 row, 2 rows, 1,000 batches.
+pub fn plural(number: u64, noun: &str) -> String {
+    let ending = match number {
+        1 => "",
+        _ if noun.ends_with("tch") || noun.ends_with('s') => "es",
+        _ => "s",
+    };
+    format!("{} {noun}{ending}", grouped(number as f64))
+}
+
 /// A number with a comma after each three digits.
 pub fn grouped(number: f64) -> String {
     let text = number.to_string();
@@ -83,6 +93,13 @@ pub(crate) fn escaped(key: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn things_are_counted_as_people_do() {
+        let counted =
+            [(0, "row"), (1, "class"), (2, "class"), (1000, "batch"), (3, "epoch")].map(|(n, noun)| plural(n, noun));
+        assert_eq!(counted, ["0 rows", "1 class", "2 classes", "1,000 batches", "3 epochs"]);
+    }
 
     #[test]
     fn numbers_and_lists_are_for_people() {

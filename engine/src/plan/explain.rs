@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{Decision, Pass, Place, Plan, StageKind};
 use crate::batch::Field;
 use crate::operators::Role;
+use crate::params::plural;
 
 fn fields(fields: &[Field]) -> String {
     fields.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
@@ -36,12 +37,18 @@ impl fmt::Display for Plan {
     /// Stages, queues and reasons as text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "graph {}, seed {}", self.graph, self.seed)?;
+        writeln!(f, "\nsources")?;
+        let sources = || self.nodes.iter().filter_map(|node| Some((&node.name, node.signature.source.as_ref()?)));
+        let width = sources().map(|(name, _)| name.len()).max().unwrap_or_default();
+        for (name, shape) in sources() {
+            writeln!(f, "  {name:<width$}  {}", shape.words())?;
+        }
         writeln!(f, "\nstages")?;
         for (index, stage) in self.stages.iter().enumerate() {
             let names: Vec<&str> = stage.nodes.iter().map(|&n| self.nodes[n].name.as_str()).collect();
             write!(f, "  {index}  {:<6} {}", stage.place.to_string(), names.join(" + "))?;
             match stage.kind {
-                StageKind::Cpu => writeln!(f, "   ({} rows a chunk)", stage.rows_per_chunk)?,
+                StageKind::Cpu => writeln!(f, "   ({} a chunk)", plural(stage.rows_per_chunk as u64, "row"))?,
                 StageKind::Device => writeln!(f, "   (whole batches)")?,
                 StageKind::Model => writeln!(f, "   (trains)")?,
             }
@@ -74,6 +81,11 @@ impl Plan {
             json!({ "pass": d.pass.to_string(), "nodes": nodes, "text": d.text })
         };
         let show = |f: &Field| json!({ "name": f.name, "dtype": f.dtype.word(), "shape": f.shape });
+        let sources = self.nodes.iter().filter_map(|n| {
+            let shape = n.signature.source.as_ref()?;
+            let (size, batches) = (shape.batch_size, shape.batches());
+            Some(json!({ "node": n.name, "samples": shape.samples(), "batch_size": size, "batches": batches }))
+        });
         let stages = self.stages.iter().map(|s| {
             json!({
                 "nodes": s.nodes.iter().map(name).collect::<Vec<_>>(),
@@ -91,6 +103,7 @@ impl Plan {
             "graph": self.graph,
             "seed": self.seed,
             "workers": self.workers,
+            "sources": sources.collect::<Vec<_>>(),
             "stages": stages.collect::<Vec<_>>(),
             "queues": queues.collect::<Vec<_>>(),
             "decisions": self.decisions.iter().map(decision).collect::<Vec<_>>(),

@@ -59,6 +59,8 @@ pub struct PlanOptions {
     pub prefetch_depth: Option<usize>,
     /// Whether every node is a stage of its own.
     pub unfused: bool,
+    /// Whether every node is on the CPU, also those that name a GPU.
+    pub cpu_only: bool,
 }
 
 /// A node, as the plan runs it.

@@ -87,6 +87,7 @@ fn resolve(node: &Node, machine: &Machine, options: &PlanOptions) -> Result<Plac
         fixed => fixed,
     };
     match choice {
+        _ if options.cpu_only => Ok(Place::Cpu),
         DeviceChoice::Cpu => Ok(Place::Cpu),
         DeviceChoice::Auto if machine.cuda_devices == 0 => Ok(Place::Cpu),
         DeviceChoice::Auto => Ok(Place::Cuda(0)),

@@ -3,6 +3,7 @@
 use super::{Machine, Pass, Place, Plan, PlanOptions, Queue, StageKind};
 use crate::batch::Field;
 use crate::operators::WriteMode;
+use crate::params::plural;
 
 /// A chunk of rows and what is made of it should stay in a core's own cache: half of the 512 KiB to 2 MiB that cores
 /// have today.
@@ -26,6 +27,7 @@ fn size_workers(plan: &mut Plan, machine: &Machine, options: &PlanOptions) {
     plan.workers = options.workers.unwrap_or(machine.cores).max(1);
     let why = match options.workers {
         Some(_) => "as asked".to_owned(),
+        None if machine.cores == 1 => "there is one core".to_owned(),
         None => format!("one for each of the {} cores", machine.cores),
     };
     let shares = plan.model().is_some_and(|m| plan.nodes[m].place == Place::Cpu);
@@ -34,7 +36,7 @@ fn size_workers(plan: &mut Plan, machine: &Machine, options: &PlanOptions) {
     } else {
         ""
     };
-    plan.decide(Pass::Size, Vec::new(), format!("{} workers: {why}{sharing}", plan.workers));
+    plan.decide(Pass::Size, Vec::new(), format!("{}: {why}{sharing}", plural(plan.workers as u64, "worker")));
 }
 
 fn size_chunk(plan: &mut Plan, index: usize, options: &PlanOptions) {
@@ -71,7 +73,7 @@ fn size_chunk(plan: &mut Plan, index: usize, options: &PlanOptions) {
     plan.stages[index].rows_per_chunk = rows;
     let (first, last) = (&plan.nodes[nodes[0]].name, &plan.nodes[nodes[nodes.len() - 1]].name);
     let stage = if first == last { first.clone() } else { format!("{first} … {last}") };
-    plan.decide(Pass::Size, nodes, format!("{stage}: {rows} rows a chunk, {why}"));
+    plan.decide(Pass::Size, nodes, format!("{stage}: {} a chunk, {why}", plural(rows as u64, "row")));
 }
 
 /// Where batches leave the CPU, some may wait.
@@ -96,7 +98,7 @@ fn size_queues(plan: &mut Plan, options: &PlanOptions) {
         plan.decide(
             Pass::Size,
             vec![last],
-            format!("{depth} batches may wait after {name}, {megabytes:.1} MB each: {why}"),
+            format!("{} may wait after {name}, {megabytes:.1} MB each: {why}", plural(depth as u64, "batch")),
         );
         for (_, to, port) in plan.edges.iter().filter(|(from, ..)| *from == last).cloned().collect::<Vec<_>>() {
             let to = plan.stage_of(to);

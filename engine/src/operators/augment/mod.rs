@@ -174,4 +174,9 @@ impl Map for Together {
     fn apply(&self, rows: &mut Rows<'_>) -> Result<(), OperatorError> {
         self.0.iter().try_for_each(|map| map.apply(rows))
     }
+
+    /// Those of the image: its masks are moved along.
+    fn words(&self, rows: &Rows<'_>) -> Vec<Vec<String>> {
+        self.0[0].words(rows)
+    }
 }
