@@ -3,7 +3,8 @@
 mod checkpoint;
 mod evaluate;
 mod feed;
-mod folder;
+mod finite;
+mod identity;
 mod network;
 mod optimizer;
 mod precision;
@@ -15,7 +16,7 @@ mod run;
 mod steps;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Position};
-pub use folder::{FolderError, RunFolder};
+pub use identity::Identity;
 pub use network::Network;
 pub use optimizer::Optimizer;
 pub use precision::Arithmetic;

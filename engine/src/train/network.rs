@@ -9,11 +9,11 @@ use crate::torch::TorchError;
 /// A model and its weights.
 pub struct Network {
     store: VarStore,
-    layers: Vec<Layer>,
+    pub(super) layers: Vec<Layer>,
 }
 
 /// A layer with its weights.
-enum Layer {
+pub(super) enum Layer {
     Conv2d { weight: Tensor, bias: Option<Tensor>, stride: i64, padding: i64 },
     BatchNorm2d { weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, momentum: f64, eps: f64 },
     Relu,
@@ -139,7 +139,7 @@ fn forward_all(layers: &[Layer], input: Tensor, training: bool) -> Result<Tensor
     layers.iter().try_fold(input, |x, layer| forward(layer, x, training))
 }
 
-fn forward(layer: &Layer, x: Tensor, training: bool) -> Result<Tensor, TchError> {
+pub(super) fn forward(layer: &Layer, x: Tensor, training: bool) -> Result<Tensor, TchError> {
     match layer {
         Layer::Conv2d { weight, bias, stride, padding } => {
             x.f_conv2d(weight, bias.as_ref(), [*stride, *stride], [*padding, *padding], [1, 1], 1)

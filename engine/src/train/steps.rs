@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
+use super::finite;
 use super::progress::Progress;
 use super::recipe::LossSpec;
 use super::report::{Keeper, Moment, Observer, StepReport};
@@ -66,7 +67,7 @@ impl Session {
                 if let Some(before) = unread.take() {
                     self.read(before, progress, observer)?;
                 }
-                self.offer(keeper, Moment::Step, observer);
+                self.offer(keeper, Moment::Step, observer)?;
             }
         }
         match unread {
@@ -78,6 +79,7 @@ impl Session {
     /// Reads a step's loss, and says so.
     fn read(&mut self, step: Unread, progress: &mut Progress<'_>, observer: &mut dyn Observer) -> Result<(), RunError> {
         let loss = step.loss.f_double_value(&[]).map_err(|e| RunError::new(TorchError::from(e)))?;
+        finite::check_loss(self, loss, step.step, None)?;
         self.position.epoch_loss += loss;
         let report = StepReport {
             epoch: self.position.epoch + 1,
@@ -111,6 +113,10 @@ impl Session {
         };
         let fail = |e: TorchError| RunError::at(name, e.0);
         let (loss, mut gradients) = run().map_err(fail)?;
+        if self.device == Device::Cpu {
+            // Before the update, which would spoil every weight. On a GPU it is read later, as a part of the report.
+            finite::check_loss(self, loss.double_value(&[]), self.position.step + 1, Some(&x))?;
+        }
         let usable = match &mut self.loss_scale {
             Some(scale) => scale.unscale(&mut gradients).map_err(fail)?,
             None => true,
