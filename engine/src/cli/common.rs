@@ -98,7 +98,6 @@ impl PlanOptionArgs {
             rows_per_chunk: self.chunk.map(|n| n as usize).or(before.rows_per_chunk),
             prefetch_depth: self.prefetch.map(usize::from).or(before.prefetch_depth),
             unfused: self.unfused || before.unfused,
-            ..before
         }
     }
 }

@@ -35,8 +35,12 @@ fn accuracy(run: &RunRecord) -> String {
     run.test_accuracy.map_or_else(|| NONE.into(), |accuracy| format!("{:.2} %{mark}", accuracy * 100.0))
 }
 
-fn fixed(number: Option<f64>, digits: usize) -> String {
-    number.map_or_else(|| NONE.into(), |number| format!("{number:.digits$}"))
+fn loss(number: Option<f64>) -> String {
+    match number {
+        Some(number) if number.abs() < 1e4 => format!("{number:.4}"),
+        Some(number) => format!("{number:.2e}"),
+        None => NONE.into(),
+    }
 }
 
 fn rate(run: &RunRecord) -> String {
@@ -58,7 +62,7 @@ pub(crate) fn table(runs: &[RunRecord]) -> String {
             of(run.epoch, run.epochs),
             of(run.step, run.steps),
             accuracy(run),
-            fixed(run.train_loss, 4),
+            loss(run.train_loss),
             rate(run),
             screen::duration(run.seconds),
             run.started_short(),
@@ -104,7 +108,7 @@ pub(crate) fn comparison(a: &RunRecord, b: &RunRecord, graph: &[Difference], opt
         row("epochs", &|run| of(run.epoch, run.epochs)),
         row("steps", &|run| of(run.step, run.steps)),
         row("accuracy", &accuracy),
-        row("loss", &|run| fixed(run.train_loss, 4)),
+        row("loss", &|run| loss(run.train_loss)),
         row("img/s", &rate),
         row("time", &|run| screen::duration(run.seconds)),
         row("started", &RunRecord::started_short),
@@ -133,7 +137,7 @@ fn epochs(runs: &[&RunRecord]) -> String {
             let cells = rows.entry(epoch).or_insert_with(|| vec![NONE.to_owned(); 2 * runs.len()]);
             let accuracy = event["test_accuracy"].as_f64();
             cells[2 * index] = accuracy.map_or_else(|| NONE.into(), |accuracy| format!("{:.2} %", accuracy * 100.0));
-            cells[2 * index + 1] = fixed(event["train_loss"].as_f64(), 4);
+            cells[2 * index + 1] = loss(event["train_loss"].as_f64());
         }
     }
     if rows.is_empty() {

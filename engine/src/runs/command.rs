@@ -58,7 +58,6 @@ impl RunCommand {
             rows_per_chunk: self.chunk,
             prefetch_depth: self.prefetch,
             unfused: self.unfused,
-            ..PlanOptions::default()
         }
     }
 

@@ -85,7 +85,7 @@ impl<'a> Recorder<'a> {
     fn write(&mut self, kind: &str, step: Option<u64>, report: &impl Serialize) {
         let (now, mut event) = (clock::unix(), event(kind, report));
         event["time"] = now.into();
-        if self.looked.elapsed() > LOOK_EVERY {
+        if kind != "step" || self.looked.elapsed() > LOOK_EVERY {
             self.looked = Instant::now();
             if !self.folder.join(METRICS).exists() {
                 // Deleted files can be written to, and nobody would see it. The folder itself is for others to make.
@@ -208,6 +208,32 @@ mod tests {
         cut_back(&path, &Position { epoch: 0, step: 10, ..Position::default() }).unwrap();
         let kept = std::fs::read_to_string(&path).unwrap();
         assert_eq!(kept, format!("{start}\n{}\n", lines[1]), "the epoch was not finished at that position");
+    }
+
+    #[test]
+    fn a_full_disk_is_told_once_and_leaves_whole_lines() {
+        #[derive(Default)]
+        struct Told(Vec<String>);
+        impl Observer for Told {
+            fn warning(&mut self, text: &str) {
+                self.0.push(text.to_owned());
+            }
+        }
+        let (folder, mut told) = (tempfile::tempdir().unwrap(), Told::default());
+        let mut recorder = Recorder::new(folder.path(), None, &mut told).unwrap();
+        let full = File::options().append(true).open("/dev/full").unwrap();
+        let disk = std::mem::replace(&mut recorder.files.as_mut().unwrap().metrics, full);
+        let step = StepReport { epoch: 1, step: 1, loss: f64::NAN, learning_rate: 0.1, images_per_second: 9.0 };
+        recorder.step(&step);
+        recorder.step(&step);
+        recorder.files.as_mut().unwrap().metrics = disk;
+        recorder.step(&step);
+        assert_eq!(told.0.len(), 1, "{:?}", told.0);
+        assert!(told.0[0].starts_with("cannot write the run's metrics: No space left"), "{:?}", told.0);
+        let text = std::fs::read_to_string(folder.path().join(METRICS)).unwrap();
+        assert_eq!(text.lines().count(), 1);
+        let event: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&event["step"], &event["train_loss"]), (&json!(1), &Value::Null));
     }
 
     #[test]
