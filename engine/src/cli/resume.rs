@@ -82,6 +82,6 @@ pub(crate) fn resume(args: ResumeArgs) -> Result<(), Failure> {
     }
     let file = GraphFile::read(&path.join(GRAPH)).map_err(failed)?;
     let graph = Graph::validate_file(&file, &Registry::builtin()).map_err(failed)?;
-    let place = Place::GoOn { folder, checkpoint, any_epochs: args.epochs.is_some() };
+    let place = Place::GoOn { folder, checkpoint: checkpoint.map(Box::new), any_epochs: args.epochs.is_some() };
     Training { spec: file.spec, graph, command, place, show: args.show }.run()
 }

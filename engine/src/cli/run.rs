@@ -105,7 +105,7 @@ pub(crate) fn run(args: RunArgs) -> Result<(), Failure> {
         if checkpoint.is_none() {
             same_graph(&RunRecord::read(&path).map_err(failed)?, &spec)?;
         }
-        (Place::GoOn { folder, checkpoint, any_epochs: false }, Some(before))
+        (Place::GoOn { folder, checkpoint: checkpoint.map(Box::new), any_epochs: false }, Some(before))
     } else {
         (Place::New(args.run_dir.clone()), None)
     };

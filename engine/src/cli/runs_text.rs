@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use engine::graph::{Difference, differences_in_words};
+use engine::graph::Difference;
+use engine::params::cut;
 use engine::runs::{RunRecord, RunState};
 use serde_json::Value;
 
 use super::screen;
 
 const NONE: &str = "–";
+/// Differences that are shown; `--json` has them all.
+const SHOWN: usize = 40;
 
 /// Rows of cells as lines; numbers stand at the right of their columns.
 fn aligned(rows: &[Vec<String>], left: &[usize]) -> String {
@@ -115,11 +118,19 @@ pub(crate) fn comparison(a: &RunRecord, b: &RunRecord, graph: &[Difference], opt
     ];
     let mut text = aligned(&rows, &[0]) + footnote(&runs);
     for (what, found) in [("graph", graph), ("options", options)] {
-        let words = match found {
-            [] => " the same".to_owned(),
-            found => format!(" (was: the first, is: the second){}", differences_in_words(found)),
+        text.push_str(&format!("\n\n{what}: {}", if found.is_empty() { "the same" } else { "they differ" }));
+        let cell = |value: &Option<Value>| match value {
+            None | Some(Value::Null) => NONE.to_owned(),
+            Some(value) => cut(&word(value)).into_owned(),
         };
-        text.push_str(&format!("\n\n{what}:{words}"));
+        let row = |d: &Difference| vec![format!("  {}", d.path), cell(&d.was), cell(&d.is)];
+        let shown: Vec<_> = found.iter().take(SHOWN).map(row).collect();
+        if !shown.is_empty() {
+            text.push_str(&format!("\n{}", aligned(&shown, &[0])));
+        }
+        if found.len() > SHOWN {
+            text.push_str(&format!("\n  … and {} more", found.len() - SHOWN));
+        }
     }
     let epochs = epochs(&runs);
     if !epochs.is_empty() {

@@ -85,7 +85,7 @@ pub(crate) enum Place {
     GoOn {
         folder: RunFolder,
         /// Where to go on from; none if it was cut off before there was one.
-        checkpoint: Option<Checkpoint>,
+        checkpoint: Option<Box<Checkpoint>>,
         /// Whether the schedule may be stretched to another number of epochs.
         any_epochs: bool,
     },

@@ -238,6 +238,12 @@ pub(super) fn lock(folder: &Path) -> io::Result<File> {
                 std::thread::sleep(Duration::from_millis(20));
             }
             Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
+            // Some file systems of networks have no locks.
+            Err(TryLockError::Error(error))
+                if error.kind() == io::ErrorKind::Unsupported || error.raw_os_error() == Some(libc::ENOLCK) =>
+            {
+                return Ok(file);
+            }
             Err(TryLockError::Error(error)) => return Err(error),
         }
     }
