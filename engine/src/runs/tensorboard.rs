@@ -23,15 +23,11 @@ impl EventFile {
     /// the curves of a run that went on from a checkpoint are those of one run.
     pub fn create(folder: &Path, purge_after: Option<u64>) -> io::Result<Self> {
         let (now, process) = (clock::unix(), std::process::id());
-        // TensorBoard reads files in the order of their names.
-        let file = (0..1000).find_map(|number| {
-            let name = format!("events.out.tfevents.{:010}.{:03}.engine.{process}", now as u64, number);
-            match File::options().create_new(true).append(true).open(folder.join(name)) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => None,
-                other => Some(other),
-            }
-        });
-        let file = file.unwrap_or_else(|| Err(io::ErrorKind::AlreadyExists.into()))?;
+        // TensorBoard reads files in the order of their names; two of one second are told apart by a number.
+        let is_events = |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().contains("tfevents");
+        let number = std::fs::read_dir(folder)?.filter_map(Result::ok).filter(is_events).count();
+        let name = format!("events.out.tfevents.{:010}.{number:03}.engine.{process}", now as u64);
+        let file = File::options().create_new(true).append(true).open(folder.join(name))?;
         let mut events = Self { file, length: 0 };
         let mut version = Message::event(now, purge_after.map_or(0, |step| step + 1));
         version.bytes(3, b"brain.Event:2");

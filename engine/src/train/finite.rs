@@ -148,3 +148,29 @@ fn within(name: &str, path: &str) -> bool {
 fn named(path: &str, spec: &LayerSpec) -> String {
     format!("{path} ({})", spec.to_json()["layer"].as_str().unwrap_or("unknown"))
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+    use crate::layers::{Flatten, Linear, Relu, Residual, RowShape};
+
+    #[test]
+    fn a_weight_that_is_not_finite_is_named() {
+        crate::torch::init();
+        let linear = || Linear { out_features: 4, bias: true, in_features: None };
+        let residual = Residual { layers: vec![Relu {}.into(), linear().into()] };
+        let specs = [Flatten {}.into(), linear().into(), residual.into()];
+        let network = Network::new(&specs, RowShape(vec![1, 2, 2]), Device::Cpu, false).unwrap();
+        assert_eq!(check_weights(&network, 3), Ok(()));
+        let (name, mut bias) = network.named().into_iter().find(|(name, _)| name == "2.1.bias").unwrap();
+        no_grad(|| bias.f_fill_(f64::INFINITY)).unwrap();
+        let error = check_weights(&network, 3).unwrap_err();
+        assert!(
+            error.starts_with("the weights after step 3 are not finite") && error.contains("`2.1.bias`"),
+            "{error}"
+        );
+        assert!(within(&name, "2.1") && !within("2.10.bias", "2.1") && !within("12.1.bias", "2.1"));
+    }
+}

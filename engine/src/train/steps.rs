@@ -115,7 +115,8 @@ impl Session {
         let (loss, mut gradients) = run().map_err(fail)?;
         if self.device == Device::Cpu {
             // Before the update, which would spoil every weight. On a GPU it is read later, as a part of the report.
-            finite::check_loss(self, loss.double_value(&[]), self.position.step + 1, Some(&x))?;
+            let read = loss.f_double_value(&[]).map_err(|e| fail(e.into()))?;
+            finite::check_loss(self, read, self.position.step + 1, Some(&x))?;
         }
         let usable = match &mut self.loss_scale {
             Some(scale) => scale.unscale(&mut gradients).map_err(fail)?,
