@@ -322,6 +322,24 @@ fn a_loss_that_is_not_finite_ends_the_run_with_step_and_layer() {
     assert!(out.starts_with("a: failed: node `model`: the loss of step"), "{out}");
 }
 
+/// The loss is finite, and its gradient is too, but not what is made of the weights.
+#[test]
+fn weights_that_are_not_finite_are_not_kept() {
+    let home = home(|nodes| {
+        let linear = json!({ "layer": "linear", "out_features": 10 });
+        let scale = json!({ "layer": "scale", "factor": 1e35 });
+        nodes["model"]["layers"] = json!([{ "layer": "flatten" }, linear, scale]);
+        nodes["model"]["optimizer"]["lr"] = 1e6.into();
+        nodes["model"]["precision"] = "float32".into();
+    });
+    let (_, err) = engine_in(&home, &["run", "small.json", "--run-dir", "a", "--checkpoint-every", "1"], 1);
+    let expected = "error: node `model`: the weights after step 1 are not finite, and no checkpoint is made of them";
+    assert!(err.contains(expected) && err.contains("kept      there is no checkpoint: a"), "{err}");
+    let (_, err) = engine_in(&home, &["run", "small.json", "--run-dir", "b"], 1);
+    assert!(err.contains("the loss of step 2 is not a number (NaN)"), "{err}");
+    assert!(err.contains("the first layer that is not finite is 1 (linear): its weight `1."), "{err}");
+}
+
 #[cfg(unix)]
 #[test]
 fn sigterm_is_as_ctrl_c_and_the_second_ctrl_c_ends_at_once() {

@@ -165,7 +165,7 @@ mod tests {
         let network = Network::new(&specs, RowShape(vec![1, 2, 2]), Device::Cpu, false).unwrap();
         assert_eq!(check_weights(&network, 3), Ok(()));
         let (name, mut bias) = network.named().into_iter().find(|(name, _)| name == "2.1.bias").unwrap();
-        no_grad(|| bias.f_fill_(f64::INFINITY)).unwrap();
+        let _ = no_grad(|| bias.f_fill_(f64::INFINITY)).unwrap();
         let error = check_weights(&network, 3).unwrap_err();
         assert!(
             error.starts_with("the weights after step 3 are not finite") && error.contains("`2.1.bias`"),
