@@ -55,6 +55,7 @@ fn modules_know_only_what_they_may() {
         assert_eq!(names(folder, &threads), nothing, "no threads and no clock in {folder}");
     }
     assert_eq!(names("plan", &["std::fs", "std::io", "std::net"]), nothing, "plan does no I/O");
+    assert_eq!(names("runs", &torch), nothing, "runs are files, and know no torch");
     assert_eq!(names("execute", &["serde_json", "petgraph", "tch::", "torch_sys"]), nothing);
     for folder in [
         "batch",
@@ -66,6 +67,7 @@ fn modules_know_only_what_they_may() {
         "params",
         "plan",
         "random",
+        "runs",
         "torch",
         "train",
         "cli",
@@ -99,6 +101,7 @@ fn only_the_cli_prints_and_exits() {
         "params",
         "plan",
         "random",
+        "runs",
         "train",
     ];
     for folder in folders {

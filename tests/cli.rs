@@ -42,7 +42,8 @@ fn small_graph(folder: &Path, fault: &Value) -> PathBuf {
 fn a_short_run_with_events() {
     let home = TempDir::new().unwrap();
     let graph = small_graph(home.path(), &Value::Null);
-    let (code, out, err) = ran(engine(home.path()).arg("run").arg(&graph).args(["--json", "--epochs", "1"]));
+    let (code, out, err) =
+        ran(engine(home.path()).arg("run").arg(&graph).args(["--json", "--epochs", "1", "--no-run-dir"]));
     assert_eq!(code, 0, "{err}");
     let events: Vec<Value> = out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     let of = |kind: &str| events.iter().filter(|e| e["event"] == kind).collect::<Vec<_>>();
@@ -58,7 +59,8 @@ fn a_short_run_with_events() {
 fn without_network_the_stand_in_is_never_called_cifar10() {
     let home = TempDir::new().unwrap();
     let mut command = engine(home.path());
-    let (code, _, err) = ran(command.args(["run", "graphs/cifar.json", "--steps", "1", "--set", "train.batch_size=8"]));
+    let (code, _, err) =
+        ran(command.args(["run", "graphs/cifar.json", "--no-run-dir", "--steps", "1", "--set", "train.batch_size=8"]));
     assert_eq!(code, 0, "{err}");
     assert_eq!(err.matches("this is NOT CIFAR-10").count(), 2, "at the start and at the end: {err}");
 }
@@ -66,7 +68,8 @@ fn without_network_the_stand_in_is_never_called_cifar10() {
 #[test]
 fn without_network_and_without_fallback_it_is_an_error() {
     let home = TempDir::new().unwrap();
-    let (code, _, err) = ran(engine(home.path()).args(["run", "graphs/cifar.json", "--data-fallback", "never"]));
+    let (code, _, err) =
+        ran(engine(home.path()).args(["run", "graphs/cifar.json", "--data-fallback", "never", "--no-run-dir"]));
     assert_eq!(code, 1, "{err}");
     assert!(err.contains("error: node `train`:") && err.contains("--data"), "{err}");
 }
@@ -85,7 +88,7 @@ fn bad_data_is_an_error_in_a_sentence() {
     };
     let run = || {
         let mut command = engine(home.path());
-        command.args(["run", "graphs/cifar.json", "--steps", "1", "--set", "train.batch_size=50"]);
+        command.args(["run", "graphs/cifar.json", "--no-run-dir", "--steps", "1", "--set", "train.batch_size=50"]);
         let (code, _, err) = ran(command.args(["--set", "train.order=sequential", "--data"]).arg(&folder));
         assert_eq!(code, 1, "{err}");
         err
@@ -132,7 +135,7 @@ fn a_panicking_worker_ends_the_run_within_two_seconds() {
     let home = TempDir::new().unwrap();
     let graph = small_graph(home.path(), &serde_json::json!({ "panic_at": 9_999 }));
     let start = Instant::now();
-    let (code, _, err) = ran(engine(home.path()).arg("run").arg(graph).args(["--epochs", "50"]));
+    let (code, _, err) = ran(engine(home.path()).arg("run").arg(graph).args(["--epochs", "50", "--no-run-dir"]));
     assert_eq!(code, 1, "{err}");
     assert!(err.contains("error: node `fault`: the operator panicked"), "{err}");
     assert!(!err.contains("thread '"), "the standard message is one too many: {err}");
@@ -146,7 +149,7 @@ fn ctrl_c_stops_at_the_next_batch() {
     let home = TempDir::new().unwrap();
     let graph = small_graph(home.path(), &Value::Null);
     let mut command = engine(home.path());
-    command.arg("run").arg(graph).args(["--json", "--epochs", "10000"]);
+    command.arg("run").arg(graph).args(["--json", "--epochs", "10000", "--no-run-dir"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     // It runs when the first step is told.

@@ -32,6 +32,9 @@ mod training;
 /// Interrupted and resumed training equals uninterrupted training; SIGKILL at any moment loses nothing.
 mod resume;
 
+/// A run's folder: what it holds, resuming by it, lists and comparisons, and what happens when it goes wrong.
+mod runs;
+
 /// The GPU's versions of operators, run on the CPU, against the CPU's.
 mod device;
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use engine::execute::{StopToken, Threaded};
 use engine::plan::PlanOptions;
-use engine::train::{Checkpoint, RunFolder, Session, TrainOptions};
+use engine::runs::{Checkpoints, is_run};
+use engine::train::{Checkpoint, Session, TrainOptions};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -58,7 +59,7 @@ fn in_the_middle_of_an_epoch_or_at_its_end() {
             let path = folder.path().join("cut.safetensors");
             first.checkpoint().unwrap().write(&path).unwrap();
             let mut second = session(25);
-            second.restore(&Checkpoint::read(&path).unwrap()).unwrap();
+            second.restore(&Checkpoint::read(&path).unwrap(), false).unwrap();
             run(&mut second);
             same(&whole.checkpoint().unwrap(), &second.checkpoint().unwrap());
         }
@@ -72,8 +73,16 @@ fn another_training_is_refused() {
     let checkpoint = session(5).checkpoint().unwrap();
     let options = TrainOptions { epochs: Some(4), ..TrainOptions::default() };
     let mut other = Session::new(&plan(&graph(), &PlanOptions::default()), &MACHINE, &resources(), &options).unwrap();
-    let error = other.restore(&checkpoint).unwrap_err().to_string();
-    assert!(error.starts_with("the checkpoint belongs to another training"), "{error}");
+    let error = other.restore(&checkpoint, false).unwrap_err().to_string();
+    assert_eq!(error, "the checkpoint belongs to another training:\n  epochs: was 3, is 4");
+    other.restore(&checkpoint, true).unwrap();
+    let mut changed = graph();
+    changed["seed"] = 1.into();
+    changed["nodes"]["model"]["optimizer"]["lr"] = 0.1.into();
+    let options = TrainOptions { epochs: Some(3), ..TrainOptions::default() };
+    let mut other = Session::new(&plan(&changed, &PlanOptions::default()), &MACHINE, &resources(), &options).unwrap();
+    let error = other.restore(&checkpoint, false).unwrap_err().to_string();
+    assert!(error.ends_with(":\n  model.optimizer.lr: was 0.05, is 0.1\n  seed: was 0, is 1"), "{error}");
 }
 
 /// The engine on the graph, in a folder.
@@ -85,7 +94,7 @@ fn engine(graph: &Path, folder: &Path, more: &[&str]) -> Command {
 }
 
 fn latest(folder: &Path) -> Option<Checkpoint> {
-    RunFolder::resume(folder, None).ok().map(|(_, checkpoint)| checkpoint)
+    Checkpoints::latest(folder).ok().flatten()
 }
 
 fn finished(child: Child) {
@@ -105,9 +114,9 @@ fn killed_again_and_again_it_ends_with_the_same_weights() {
         let cut = home.path().join("cut");
         let (mut kills, mut last_step) = (0, 0);
         for attempt in 0_u64.. {
-            let more: &[&str] = match latest(&cut) {
-                Some(_) => &["--checkpoint-every", "2", "--resume"],
-                None => &["--checkpoint-every", "2"],
+            let more: &[&str] = match is_run(&cut) {
+                true => &["--resume"],
+                false => &["--checkpoint-every", "2"],
             };
             let mut child = engine(&graph_file, &cut, more).spawn().unwrap();
             // From before the first step to some way into the next ones.
@@ -134,12 +143,25 @@ fn a_damaged_checkpoint_is_refused_with_the_name_of_the_last_good_one() {
     let _guard = crate::training::ONE_AT_A_TIME.lock();
     let folder = TempDir::new().unwrap();
     let checkpoint = session(1).checkpoint().unwrap();
-    checkpoint.write(&folder.path().join("step-00000010.safetensors")).unwrap();
-    checkpoint.write(&folder.path().join("step-00000020.safetensors")).unwrap();
-    let newest = folder.path().join("step-00000020.safetensors");
-    let bytes = fs::read(&newest).unwrap();
-    fs::write(&newest, &bytes[..bytes.len() - 9]).unwrap();
-    let error = RunFolder::resume(folder.path(), None).err().unwrap().to_string();
-    assert!(error.contains("step-00000020") && error.contains("the last good one is"), "{error}");
-    assert!(error.contains("step-00000010"), "{error}");
+    let file = |name: &str| folder.path().join(name);
+    for name in ["best.safetensors", "step-00000010.safetensors", "step-00000020.safetensors"] {
+        checkpoint.write(&file(name)).unwrap();
+    }
+    let damage = |name: &str| {
+        let bytes = fs::read(file(name)).unwrap();
+        fs::write(file(name), &bytes[..bytes.len() - 9]).unwrap();
+        Checkpoints::latest(folder.path()).err().unwrap().to_string()
+    };
+    let error = damage("step-00000020.safetensors");
+    assert!(error.contains("step-00000020.safetensors\n"), "{error}");
+    assert!(error.contains("the last good one is `step-00000010`") && error.contains("engine resume"), "{error}");
+    for name in ["10", "step-00000010", "step-00000010.safetensors", "best"] {
+        Checkpoints::named(folder.path(), name).unwrap();
+    }
+    let error = damage("step-00000010.safetensors");
+    assert!(error.contains("the last good one is `best`"), "{error}");
+    let error = damage("best.safetensors");
+    assert!(!error.contains("the last good one"), "{error}");
+    let error = Checkpoints::named(folder.path(), "30").err().unwrap().to_string();
+    assert!(error.contains("no checkpoint `30`") && error.contains("step-00000020, step-00000010, best"), "{error}");
 }

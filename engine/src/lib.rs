@@ -24,5 +24,6 @@ pub mod operators;
 pub mod params;
 pub mod plan;
 pub mod random;
+pub mod runs;
 pub mod torch;
 pub mod train;

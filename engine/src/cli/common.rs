@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use engine::data::{Archive, Fallback, Where};
 use engine::execute::StopToken;
-use engine::graph::{Graph, GraphFile};
+use engine::graph::{Graph, GraphFile, GraphSpec};
 use engine::operators::{DeviceChoice, Registry, Resources};
 use engine::plan::{Machine, Plan, PlanOptions};
 use serde_json::Value;
@@ -31,6 +31,11 @@ pub(crate) struct GraphArgs {
 impl GraphArgs {
     /// Reads, changes and validates.
     pub(crate) fn load(&self) -> Result<Graph, Failure> {
+        self.load_with_spec().map(|(_, graph)| graph)
+    }
+
+    /// The same, with the graph as it is written, changes included.
+    pub(crate) fn load_with_spec(&self) -> Result<(GraphSpec, Graph), Failure> {
         let wrong = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
         let mut file = GraphFile::read(&self.graph).map_err(|e| wrong(&e))?;
         for change in &self.set {
@@ -46,10 +51,11 @@ impl GraphArgs {
         if let Some(seed) = self.seed {
             file.spec.seed = seed;
         }
-        Graph::validate_file(&file, &Registry::builtin()).map_err(|e| match &self.set[..] {
+        let graph = Graph::validate_file(&file, &Registry::builtin()).map_err(|e| match &self.set[..] {
             [] => wrong(&e),
             changes => Failure::Usage(format!("{e}\n\nThe graph was changed by --set {}.", changes.join(" --set "))),
-        })
+        })?;
+        Ok((file.spec, graph))
     }
 }
 
@@ -80,15 +86,20 @@ pub(crate) struct PlanOptionArgs {
 impl PlanOptionArgs {
     /// Plans a graph for this machine.
     pub(crate) fn plan(&self, graph: &Graph, machine: &Machine) -> Result<Arc<Plan>, Failure> {
-        let options = PlanOptions {
-            workers: self.workers.map(usize::from),
-            device: self.device,
-            rows_per_chunk: self.chunk.map(|n| n as usize),
-            prefetch_depth: self.prefetch.map(usize::from),
-            unfused: self.unfused,
-            cpu_only: false,
-        };
+        let options = self.over(PlanOptions::default());
         Plan::new(graph, machine, &options).map(Arc::new).map_err(|e| Failure::Usage(e.to_string()))
+    }
+
+    /// What was given here, and else what was given before.
+    pub(crate) fn over(&self, before: PlanOptions) -> PlanOptions {
+        PlanOptions {
+            workers: self.workers.map(usize::from).or(before.workers),
+            device: self.device.or(before.device),
+            rows_per_chunk: self.chunk.map(|n| n as usize).or(before.rows_per_chunk),
+            prefetch_depth: self.prefetch.map(usize::from).or(before.prefetch_depth),
+            unfused: self.unfused || before.unfused,
+            ..before
+        }
     }
 }
 
@@ -108,12 +119,30 @@ pub(crate) struct DataArgs {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// What to do where the data set is not there and cannot be downloaded.
-    #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
-    data_fallback: FallbackArg,
+    /// What to do where the data set is not there and cannot be downloaded; auto unless given.
+    #[arg(long, value_enum, value_name = "WHEN")]
+    data_fallback: Option<FallbackArg>,
 }
 
 impl DataArgs {
+    /// As a run remembers it.
+    pub(crate) fn remembered(data: Option<PathBuf>, stand_in: bool) -> Self {
+        let fallback = if stand_in { FallbackArg::Auto } else { FallbackArg::Never };
+        Self { data, data_fallback: Some(fallback) }
+    }
+
+    /// The folder that was given, or that the environment names.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        let environment = || std::env::var_os("ENGINE_DATA").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+        let folder = self.data.clone().or_else(environment)?;
+        Some(std::path::absolute(&folder).unwrap_or(folder))
+    }
+
+    /// Whether built-in images may stand in; none if nothing was said.
+    pub(crate) fn stand_in(&self) -> Option<bool> {
+        self.data_fallback.map(|fallback| matches!(fallback, FallbackArg::Auto))
+    }
+
     /// Resources that show a download's progress and stop it when asked, and tell of bad samples: in a line, and with
     /// `json` as an event too.
     pub(crate) fn resources(&self, stop: &StopToken, quiet: bool, json: bool) -> Resources {
@@ -126,10 +155,7 @@ impl DataArgs {
             data_dir: self.data.clone(),
             env_dir: std::env::var_os("ENGINE_DATA").map(PathBuf::from),
             cache_dir: None,
-            fallback: match self.data_fallback {
-                FallbackArg::Auto => Fallback::Auto,
-                FallbackArg::Never => Fallback::Never,
-            },
+            fallback: if self.stand_in().unwrap_or(true) { Fallback::Auto } else { Fallback::Never },
             archive,
         };
         let stop = stop.clone();

@@ -12,7 +12,10 @@ mod pack;
 mod pack_images;
 mod plan;
 mod progress;
+mod resume;
 mod run;
+mod runs;
+mod runs_text;
 mod sample;
 mod sample_output;
 mod sample_sheet;
@@ -21,6 +24,7 @@ mod sample_view;
 mod schema;
 mod screen;
 mod split;
+mod training;
 mod validate;
 
 use std::process::ExitCode;
@@ -49,6 +53,8 @@ const EXAMPLES: &str = "\
 Examples:
   engine run graphs/cifar.json                     train ResNet-9 on CIFAR-10
   engine run graphs/cifar.json --epochs 3 --inspect   ... shorter, to watch with `inspector`
+  engine resume runs/cifar-20260801-140322         go on with a run
+  engine runs                                      which runs there are, and how they did
   engine plan graphs/cifar.json                    what runs where, and why
   engine bench graphs/cifar.json                   the data pipeline alone
   engine sample graphs/cifar.json --epoch 3 --index 1234 --all-nodes   what became of a sample
@@ -62,6 +68,10 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or wrong graph, 130 interrupted.";
 enum Command {
     /// Train the model of a graph.
     Run(run::RunArgs),
+    /// Go on with a run that was stopped, cut off, or is to train longer.
+    Resume(resume::ResumeArgs),
+    /// List runs, or compare two.
+    Runs(runs::RunsArgs),
     /// Check graphs: every problem, with its line.
     Validate(validate::ValidateArgs),
     /// Show stages, devices and queues of a graph, and the reason of each decision.
@@ -89,6 +99,8 @@ pub(crate) fn main() -> ExitCode {
     quiet_workers();
     let result = match Cli::parse().command {
         Command::Run(args) => run::run(args),
+        Command::Resume(args) => resume::resume(args),
+        Command::Runs(args) => runs::runs(args),
         Command::Validate(args) => validate::validate(args),
         Command::Plan(args) => plan::plan(args),
         Command::Operators(args) => operators::operators(args),

@@ -5,9 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use engine::data::{Phase, Progress};
+use engine::runs::event;
 use engine::train::{EpochReport, Observer, RunStart, StepReport, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::screen;
 
@@ -238,11 +239,6 @@ pub(crate) fn summary(summary: &Summary) {
 /// Tells a run to programs: one JSON object a line.
 pub(crate) struct Events;
 
-fn number(n: f64) -> Value {
-    // NaN is no JSON.
-    serde_json::Number::from_f64(n).map_or(Value::Null, Value::Number)
-}
-
 /// What is allowed in a graph and yet is hardly meant: in lines, and with `json` as events too.
 pub(crate) fn graph_warnings(graph: &engine::graph::Graph, json: bool) {
     let texts = graph.warnings.iter().map(|problem| problem.told(&graph.origin).to_string());
@@ -257,29 +253,11 @@ pub(crate) fn warning_event(text: &str) {
 
 impl Observer for Events {
     fn start(&mut self, start: &RunStart) {
-        screen::out(json!({
-            "event": "start",
-            "graph": start.graph,
-            "epochs": start.epochs,
-            "steps": start.steps,
-            "done": start.done,
-            "steps_per_epoch": start.steps_per_epoch,
-            "parameters": start.parameters,
-            "device": start.device,
-            "precision": start.arithmetic.word(),
-            "warning": start.warning,
-        }));
+        screen::out(event("start", start));
     }
 
     fn step(&mut self, step: &StepReport) {
-        screen::out(json!({
-            "event": "step",
-            "epoch": step.epoch,
-            "step": step.step,
-            "train_loss": number(step.loss),
-            "learning_rate": step.learning_rate,
-            "images_per_second": number(step.images_per_second),
-        }));
+        screen::out(event("step", step));
     }
 
     fn warning(&mut self, text: &str) {
@@ -288,31 +266,11 @@ impl Observer for Events {
     }
 
     fn epoch(&mut self, epoch: &EpochReport) {
-        screen::out(json!({
-            "event": "epoch",
-            "epoch": epoch.epoch,
-            "step": epoch.step,
-            "train_loss": number(epoch.train_loss),
-            "test_accuracy": epoch.test_accuracy,
-            "images_per_second": number(epoch.images_per_second),
-            "seconds": epoch.seconds,
-            "evaluation_seconds": epoch.evaluation_seconds,
-        }));
+        screen::out(event("epoch", epoch));
     }
 }
 
 /// The last event of a run.
 pub(crate) fn summary_event(summary: &Summary) {
-    screen::out(json!({
-        "event": "summary",
-        "epoch": summary.epochs,
-        "step": summary.steps,
-        "train_loss": summary.train_loss.map_or(Value::Null, number),
-        "test_accuracy": summary.test_accuracy,
-        "images_per_second": number(summary.images_per_second),
-        "seconds": summary.seconds,
-        "data_wait": number(summary.data_wait),
-        "stopped": summary.stopped,
-        "warning": summary.warning,
-    }));
+    screen::out(event("summary", summary));
 }

@@ -3,6 +3,7 @@
 mod builder;
 mod cycles;
 mod derive;
+mod differences;
 mod file;
 mod form;
 mod inputs;
@@ -19,6 +20,7 @@ use petgraph::visit::EdgeRef as _;
 use serde_json::{Map, Value};
 
 pub use builder::{GraphBuilder, IntoInput, NodeRef};
+pub use differences::{Difference, differences, differences_in_words};
 pub use file::GraphFile;
 pub use problem::{GraphError, Problem};
 pub use spec::{GRAPH_NAME_PATTERN, GraphSpec, InputSpec, NodeSpec, TopLevel};

@@ -18,8 +18,8 @@ pub use fault::{Fault, Faults};
 pub use kind::{Kind, Param, Variant, Word};
 pub use near::near_miss;
 pub use types::{Either, ParamType, Sides, Texts};
-pub use words::plural;
-pub(crate) use words::{child, cut, escaped, grouped, listed, quoted, show};
+pub(crate) use words::{child, escaped, grouped, listed, quoted, show};
+pub use words::{cut, plural};
 
 pub use serde_json as json;
 use serde_json::{Map, Value};

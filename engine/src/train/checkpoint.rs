@@ -11,6 +11,7 @@ use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
+use super::identity::Identity;
 use crate::torch::TorchError;
 
 /// Raised when a field changes its meaning.
@@ -61,8 +62,8 @@ pub struct Position {
 pub struct Checkpoint {
     /// How far it is.
     pub position: Position,
-    /// What it belongs to: graph, seed, epochs, arithmetic.
-    pub fingerprint: String,
+    /// What it belongs to: graph, seed, epochs, precision.
+    pub identity: Identity,
     /// Weights and optimiser, by name.
     pub tensors: Vec<(String, Tensor)>,
 }
@@ -70,7 +71,7 @@ pub struct Checkpoint {
 #[derive(Serialize, Deserialize)]
 struct State {
     format: u32,
-    fingerprint: String,
+    identity: Identity,
     position: Position,
     checksum: String,
 }
@@ -112,9 +113,10 @@ impl Checkpoint {
         let fail = |source| CheckpointError::Io { what: "write", source, path: path.to_path_buf() };
         let state = State {
             format: FORMAT,
-            fingerprint: self.fingerprint.clone(),
+            identity: self.identity.clone(),
             position: self.position.clone(),
-            checksum: checksum(&self.position, &self.tensors).map_err(|e| fail(io::Error::other(e.0)))?,
+            checksum: checksum(&self.identity, &self.position, &self.tensors)
+                .map_err(|e| fail(io::Error::other(e.0)))?,
         };
         let state = serde_json::to_vec(&state).map_err(|e| fail(e.into()))?;
         let mut tensors: Vec<(&str, Tensor)> =
@@ -152,17 +154,17 @@ impl Checkpoint {
         }
         let state: State = serde_json::from_value(state).map_err(|e| damaged(e.to_string()))?;
         tensors.sort_by(|a, b| a.0.cmp(&b.0));
-        if checksum(&state.position, &tensors).map_err(|e| damaged(e.0))? != state.checksum {
+        if checksum(&state.identity, &state.position, &tensors).map_err(|e| damaged(e.0))? != state.checksum {
             return Err(damaged("its checksum does not agree".into()));
         }
-        Ok(Self { position: state.position, fingerprint: state.fingerprint, tensors })
+        Ok(Self { position: state.position, identity: state.identity, tensors })
     }
 }
 
-/// md5 over the position, and over names, shapes and values, which must be sorted by name.
-fn checksum(position: &Position, tensors: &[(String, Tensor)]) -> Result<String, TorchError> {
+/// md5 over identity and position, and over names, shapes and values, which must be sorted by name.
+fn checksum(identity: &Identity, position: &Position, tensors: &[(String, Tensor)]) -> Result<String, TorchError> {
     let mut hash = Md5::new();
-    hash.update(serde_json::to_vec(position).map_err(|e| TorchError(e.to_string()))?);
+    hash.update(serde_json::to_vec(&(identity, position)).map_err(|e| TorchError(e.to_string()))?);
     for (name, tensor) in tensors {
         hash.update(name.as_bytes());
         hash.update(format!("{:?}", tensor.size()).as_bytes());
@@ -180,7 +182,7 @@ mod tests {
         crate::torch::init();
         Checkpoint {
             position: Position { epoch: 3, step: 291, test_accuracy: Some(0.5), ..Position::default() },
-            fingerprint: "abc".into(),
+            identity: Identity::default(),
             tensors: vec![
                 ("a.weight".into(), Tensor::from_slice(&[1.5_f32, f32::MIN_POSITIVE, -0.0])),
                 ("optimizer.a.weight".into(), Tensor::from_slice(&[2.0_f32, 3.0, 4.0])),
@@ -194,7 +196,7 @@ mod tests {
         let path = folder.path().join("one.safetensors");
         some().write(&path).unwrap();
         let read = Checkpoint::read(&path).unwrap();
-        assert_eq!((read.position, read.fingerprint.as_str()), (some().position, "abc"));
+        assert_eq!((read.position, read.identity), (some().position, some().identity));
         for ((name, tensor), (other_name, other)) in read.tensors.iter().zip(&some().tensors) {
             assert_eq!(name, other_name);
             assert!(tensor.equal(other));

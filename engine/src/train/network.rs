@@ -140,6 +140,16 @@ impl Network {
     }
 }
 
+impl Network {
+    /// The layers, if it is built of layers.
+    pub(super) fn layers(&self) -> Option<&[Layer]> {
+        match &self.body {
+            Body::Layers(layers) => Some(layers),
+            Body::Script(_) | Body::Own(_) => None,
+        }
+    }
+}
+
 /// Names of all trained weights of a store; they are their own paths.
 fn own_names(store: &VarStore) -> Vec<(String, String)> {
     let variables = store.variables().into_iter().filter(|(_, tensor)| tensor.requires_grad());

@@ -1,10 +1,13 @@
-//! What a training run tells those who watch it.
+//! What a training run tells those who watch it. As JSON the reports are the events of `engine run --json` and of a
+//! run's metrics.
+
+use serde::{Serialize, Serializer};
 
 use super::checkpoint::{Checkpoint, Position};
 use super::precision::Arithmetic;
 
 /// Before the first step.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RunStart {
     /// Name of the graph.
     pub graph: String,
@@ -21,19 +24,21 @@ pub struct RunStart {
     /// Where the model is.
     pub device: String,
     /// What it computes in.
+    #[serde(rename = "precision", serialize_with = "word")]
     pub arithmetic: Arithmetic,
     /// What the user must know about the data.
     pub warning: Option<String>,
 }
 
 /// After a step.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct StepReport {
     /// Epoch, from 1.
     pub epoch: u64,
     /// Steps done, over all epochs.
     pub step: u64,
     /// Mean loss of the batch.
+    #[serde(rename = "train_loss")]
     pub loss: f64,
     /// Learning rate of the step, of the weights that belong to no group.
     pub learning_rate: f64,
@@ -44,7 +49,7 @@ pub struct StepReport {
 }
 
 /// After an epoch.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct EpochReport {
     /// Epoch, from 1.
     pub epoch: u64,
@@ -67,11 +72,13 @@ pub struct EpochReport {
 }
 
 /// After the run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// Epochs finished.
+    #[serde(rename = "epoch")]
     pub epochs: u64,
     /// Steps done.
+    #[serde(rename = "step")]
     pub steps: u64,
     /// Mean loss of the last epoch, finished or not.
     pub train_loss: Option<f64>,
@@ -105,6 +112,10 @@ pub trait Observer {
     fn warning(&mut self, _: &str) {}
 }
 
+fn word<S: Serializer>(arithmetic: &Arithmetic, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(arithmetic.word())
+}
+
 /// Nobody watches.
 impl Observer for () {}
 
@@ -115,8 +126,8 @@ pub enum Moment {
     Step,
     /// After an epoch and its evaluation.
     Epoch,
-    /// When the run is stopped.
-    Stop,
+    /// When the run ends: finished, stopped, or at its last step.
+    End,
 }
 
 /// Keeps the state of a training, or does not.

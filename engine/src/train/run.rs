@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use md5::{Digest as _, Md5};
 use tch::{Device, Tensor, nn};
 use telemetry::Hub;
 
@@ -11,6 +10,8 @@ use super::average::Average;
 use super::checkpoint::{AVERAGE, Checkpoint, GRADIENT, OPTIMIZER, Position};
 use super::evaluate::Evaluator;
 use super::feed::Feed;
+use super::finite;
+use super::identity::Identity;
 use super::metrics::Metrics;
 use super::network::{Network, OwnModel};
 use super::optimizer::Optimizer;
@@ -20,6 +21,7 @@ use super::recipe::Precision;
 use super::report::{EpochReport, Keeper, Moment, Observer, RunStart, Summary};
 use crate::batch::BatchId;
 use crate::execute::{BatchRange, Executor, Pipeline, RunError};
+use crate::graph::differences_in_words;
 use crate::layers::RowShape;
 use crate::operators::{Resources, Train, model_shape};
 use crate::params::ParamSet as _;
@@ -186,6 +188,11 @@ impl Session {
         self.train.warning().or_else(|| self.test.as_ref()?.pipeline.warning())
     }
 
+    /// What it was made from.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
     /// The model.
     pub fn network(&self) -> &Network {
         &self.network
@@ -203,15 +210,13 @@ impl Session {
     }
 
     /// What a checkpoint must agree with: everything that the weights depend on.
-    fn fingerprint(&self) -> String {
-        let mut hash = Md5::new();
-        for node in &self.plan.nodes {
-            let params = serde_json::Value::Object(node.params.clone());
-            hash.update(format!("{} {} {params}\n", node.name, node.operator.name()));
-        }
-        let arithmetic = self.arithmetic.word();
-        hash.update(format!("{:?} {} {} {arithmetic}", self.plan.edges, self.plan.seed, self.epochs));
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    pub fn identity(&self) -> Identity {
+        Identity::new(&self.plan, self.epochs, self.arithmetic, self.warning().is_some())
+    }
+
+    /// Whether there is nothing left to do.
+    pub fn finished(&self) -> bool {
+        self.position.epoch >= self.epochs || self.position.step >= self.steps()
     }
 
     /// A copy of the state now, which is between two steps.
@@ -232,15 +237,16 @@ impl Session {
         }
         let loss_scale = self.loss_scale.as_ref().map(LossScale::state);
         let position = Position { loss_scale, averaged, ..self.position.clone() };
-        Ok(Checkpoint { position, fingerprint: self.fingerprint(), tensors })
+        Ok(Checkpoint { position, identity: self.identity(), tensors })
     }
 
-    /// Goes on from a state. It must be of the same graph, seed, epochs and arithmetic.
-    pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), RunError> {
-        if checkpoint.fingerprint != self.fingerprint() {
-            return Err(RunError::new(
-                "the checkpoint belongs to another training: graph, parameters, seed, epochs and precision must be those that it was made with",
-            ));
+    /// Goes on from a state. It must be of the same graph, seed, epochs and precision; with `any_epochs`, the schedule
+    /// may be stretched to another number of epochs.
+    pub fn restore(&mut self, checkpoint: &Checkpoint, any_epochs: bool) -> Result<(), RunError> {
+        let differences = checkpoint.identity.differences(&self.identity(), any_epochs);
+        if !differences.is_empty() {
+            let words = differences_in_words(&differences);
+            return Err(RunError::new(format!("the checkpoint belongs to another training:{words}")));
         }
         let find = |name: &str| checkpoint.tensors.iter().find(|(n, _)| n == name).map(|(_, tensor)| tensor);
         let fail = |error: tch::TchError| RunError::new(TorchError::from(error));
@@ -297,11 +303,9 @@ impl Session {
             if stop.stopped() {
                 break;
             }
-            self.offer(keeper, Moment::Epoch, observer);
+            self.offer(keeper, Moment::Epoch, observer)?;
         }
-        if stop.stopped() {
-            self.offer(keeper, Moment::Stop, observer);
-        }
+        self.offer(keeper, Moment::End, observer)?;
         let position = &self.position;
         let training = (position.training_seconds - before.training_seconds).max(1e-9);
         Ok(Summary {
@@ -346,14 +350,23 @@ impl Session {
         Ok(())
     }
 
-    /// Gives the state to whoever keeps it, if it is wanted. That it could not be kept is no reason to lose the rest.
-    pub(super) fn offer(&self, keeper: &mut dyn Keeper, moment: Moment, observer: &mut dyn Observer) {
+    /// Gives the state to whoever keeps it, if it is wanted. That it could not be kept is no reason to lose the rest;
+    /// weights that are not finite are not kept, and end the training.
+    pub(super) fn offer(
+        &self,
+        keeper: &mut dyn Keeper,
+        moment: Moment,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
         if keeper.wants(&self.position, moment) {
+            finite::check_weights(&self.network, self.position.step)
+                .map_err(|e| RunError::at(&self.plan.nodes[self.node].name, e))?;
             let kept = self.checkpoint().map_err(|e| e.0).and_then(|checkpoint| keeper.keep(&checkpoint));
             if let Err(error) = kept {
                 observer.warning(&error);
             }
         }
+        Ok(())
     }
 
     /// Evaluates after the last step of an epoch, and reports it. An evaluation that is stopped is done again when the

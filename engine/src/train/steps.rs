@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-use tch::{TchError, Tensor};
+use tch::{Device, TchError, Tensor};
 
 use super::checkpoint::Position;
+use super::finite;
 use super::loss::{Loss, loss};
 use super::progress::Progress;
 use super::report::{Keeper, Moment, Observer, StepReport};
@@ -65,7 +66,7 @@ impl Session {
                 if let Some(before) = unread.take() {
                     self.read(before, progress, observer)?;
                 }
-                self.offer(keeper, Moment::Step, observer);
+                self.offer(keeper, Moment::Step, observer)?;
             }
         }
         match unread {
@@ -79,6 +80,7 @@ impl Session {
         let number = |tensor: &Tensor| tensor.f_double_value(&[]).map_err(|e| RunError::new(TorchError::from(e)));
         let loss = number(&step.done.loss)?;
         let gradient_norm = step.done.gradient_norm.as_ref().map(number).transpose()?;
+        finite::check_loss(self, loss, step.step, None)?;
         self.position.epoch_loss += loss;
         let report = StepReport {
             epoch: self.position.epoch + 1,
@@ -116,47 +118,71 @@ impl Session {
         // Torch's generator, which dropout draws from, is a function of the step like every other choice.
         let seed = Key::of_seed(self.plan.seed).name(name).number(self.position.step).rng().bits();
         tch::manual_seed((seed >> 1) as i64);
-        self.learn(&x, &y).map_err(|e| RunError::at(&self.plan.nodes[self.node].name, e.0))
+        let name = name.clone();
+        let fail = |e: TorchError| RunError::at(&name, e.0);
+        let (Loss { minimised, mean }, due) = self.forward(&x, &y).map_err(fail)?;
+        if self.device == Device::Cpu {
+            // Before the update, which would spoil every weight. On a GPU it is read later, as a part of the report.
+            let read = mean.f_double_value(&[]).map_err(|e| fail(e.into()))?;
+            finite::check_loss(self, read, self.position.step + 1, Some(&x))?;
+        }
+        let gradient_norm = self.backward(minimised, &due).map_err(fail)?;
+        Ok(Done { loss: mean, gradient_norm })
     }
 
-    fn learn(&mut self, x: &Tensor, y: &Tensor) -> Result<Done, TorchError> {
+    /// The loss of a batch, and what becomes of its gradients.
+    fn forward(&mut self, x: &Tensor, y: &Tensor) -> Result<(Loss, Due), TorchError> {
         let accumulate = self.params.accumulate;
         let (batch, last) = (self.position.batch, self.train.batches_per_epoch() - 1);
         // The rates are those of the first batch that an update is made of.
         let when = When { step: self.position.step - batch % accumulate, ..self.when() };
         let weights = self.optimizer.active(&when);
         let outputs = self.arithmetic.run(self.device, || self.network.forward(x, true))?;
-        let Loss { mut minimised, mean } = loss(&self.params.loss, &outputs, y)?;
+        let update = (batch + 1).is_multiple_of(accumulate) || batch == last;
+        Ok((loss(&self.params.loss, &outputs, y)?, Due { weights, when, update }))
+    }
+
+    /// Gradients, and the update if one is due; the gradients' norm, if it was needed.
+    fn backward(&mut self, mut minimised: Tensor, due: &Due) -> Result<Option<Tensor>, TorchError> {
+        let accumulate = self.params.accumulate;
         if accumulate > 1 {
             minimised = minimised.f_mul_scalar(1.0 / accumulate as f64)?;
         }
         if let Some(scale) = &self.loss_scale {
             minimised = scale.scale(&minimised)?;
         }
-        let mut gradients = Tensor::f_run_backward(&[minimised], &weights, false, false)?;
+        let mut gradients = Tensor::f_run_backward(&[minimised], &due.weights, false, false)?;
         if accumulate > 1 {
             gradients = sum(std::mem::take(&mut self.gradients), gradients)?;
-            if !(batch + 1).is_multiple_of(accumulate) && batch != last {
-                self.gradients = gradients;
-                return Ok(Done { loss: mean, gradient_norm: None });
-            }
         }
-        let usable = match &mut self.loss_scale {
-            Some(scale) => scale.unscale(&mut gradients)?,
-            None => true,
-        };
-        let mut gradient_norm = None;
-        if usable {
-            gradient_norm = clip(&self.params, &mut gradients)?;
-            self.position.updates += 1;
-            self.optimizer.step(gradients, &when, self.position.updates)?;
-            if let Some(average) = &mut self.average {
-                let epoch = self.position.step as f64 / self.train.batches_per_epoch() as f64;
-                average.update(&self.network, epoch)?;
-            }
+        if !due.update {
+            self.gradients = gradients;
+            return Ok(None);
         }
-        Ok(Done { loss: mean, gradient_norm })
+        if let Some(scale) = &mut self.loss_scale
+            && !scale.unscale(&mut gradients)?
+        {
+            return Ok(None);
+        }
+        let norm = clip(&self.params, &mut gradients)?;
+        self.position.updates += 1;
+        self.optimizer.step(gradients, &due.when, self.position.updates)?;
+        if let Some(average) = &mut self.average {
+            let epoch = self.position.step as f64 / self.train.batches_per_epoch() as f64;
+            average.update(&self.network, epoch)?;
+        }
+        Ok(norm)
     }
+}
+
+/// What becomes of the gradients of a batch.
+struct Due {
+    /// What they are of.
+    weights: Vec<Tensor>,
+    /// Where the schedules are.
+    when: When,
+    /// Whether the weights are updated now, or the gradients wait for those of other batches.
+    update: bool,
 }
 
 /// What a step leaves to be read, on the device.

@@ -1,0 +1,50 @@
+//! What the weights of a training depend on: a checkpoint fits a training that has the same.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::precision::Arithmetic;
+use crate::graph::{Difference, differences};
+use crate::plan::Plan;
+
+/// What the weights of a training depend on: nodes with all their parameters, seed, epochs, precision, and whether
+/// built-in images stand in for the data.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Identity(Value);
+
+impl Identity {
+    pub(super) fn new(plan: &Plan, epochs: u64, arithmetic: Arithmetic, stand_in: bool) -> Self {
+        let node = |index: usize| {
+            let node = &plan.nodes[index];
+            let mut map = Map::new();
+            map.insert("op".into(), node.operator.name().into());
+            let inputs = plan.producers(index).map(|(from, port)| (port, plan.nodes[from].name.as_str()));
+            let inputs: Vec<Value> =
+                inputs.map(|(port, name)| port.map_or_else(|| name.into(), |port| json!({ port: name }))).collect();
+            map.insert("input".into(), inputs.into());
+            map.extend(node.params.clone());
+            (node.name.clone(), Value::Object(map))
+        };
+        let nodes: Map<String, Value> = (0..plan.nodes.len()).map(node).collect();
+        let data = if stand_in { "built-in images, for want of the data set" } else { "as the graph says" };
+        Self(json!({
+            "nodes": nodes,
+            "seed": plan.seed,
+            "epochs": epochs,
+            "precision": arithmetic.word(),
+            "data": data,
+        }))
+    }
+
+    /// In what another training differs. `epochs` is left out if it may: only the schedule depends on it.
+    pub fn differences(&self, other: &Self, any_epochs: bool) -> Vec<Difference> {
+        let mut found = differences(&self.0, &other.0);
+        found.retain(|difference| !(any_epochs && difference.path == "epochs"));
+        found
+    }
+
+    /// The epochs of its schedule.
+    pub fn epochs(&self) -> u64 {
+        self.0["epochs"].as_u64().unwrap_or_default()
+    }
+}
