@@ -29,6 +29,9 @@ mod shutdown;
 /// Training: the loss falls, the same seed gives the same weights, any number of workers.
 mod training;
 
+/// Groups of weights, optimisers, means of weights, layers set from data: each learns, and goes on exactly.
+mod recipes;
+
 /// Interrupted and resumed training equals uninterrupted training; SIGKILL at any moment loses nothing.
 mod resume;
 

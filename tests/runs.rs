@@ -113,7 +113,10 @@ fn a_folder_holds_all_that_a_run_was() {
     for event in &mut written {
         assert!(event.as_object_mut().unwrap().remove("time").unwrap().as_f64().unwrap() > 1e9);
     }
-    assert_eq!(written, lines(&out), "the events of --json");
+    let mut told = lines(&out);
+    // That the graph is evaluated on what it is trained on is about the graph, not of the run.
+    told.retain(|event| event["event"] != "warning");
+    assert_eq!(written, told, "the events of --json");
     let summary: Value = serde_json::from_slice(&fs::read(run.join("summary.json")).unwrap()).unwrap();
     assert_eq!((&summary["state"], &summary["step"]), (&json!("finished"), &json!(20)));
     let files = names(&run);

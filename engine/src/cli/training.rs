@@ -110,7 +110,10 @@ pub(crate) fn failed(error: impl std::fmt::Display) -> Failure {
 
 impl Training {
     pub(crate) fn run(mut self) -> Result<(), Failure> {
-        progress::graph_warnings(&self.graph, self.show.json);
+        // Of a run that goes on it was said at its start.
+        if !matches!(self.place, Place::GoOn { .. }) {
+            progress::graph_warnings(&self.graph, self.show.json);
+        }
         let machine = engine::torch::probe();
         let plan = Plan::new(&self.graph, &machine, &self.command.plan_options());
         let plan = plan.map(Arc::new).map_err(|e| Failure::Usage(e.to_string()))?;
