@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    for file in ["shim.cpp", "script.cpp", "guarded.h"] {
+    for file in ["shim.cpp", "script.cpp", "fused.cpp", "guarded.h"] {
         println!("cargo:rerun-if-changed=src/torch/{file}");
     }
     println!("cargo:rerun-if-env-changed=LIBTORCH");
@@ -17,15 +17,20 @@ fn main() {
         // The warnings would be those of libtorch's headers.
         .warnings(false)
         .opt_level(1)
+        // at::parallel_for is a template of OpenMP's; without this it runs on one core, and says nothing.
+        .flag("-fopenmp")
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
         .file("src/torch/shim.cpp")
         .file("src/torch/script.cpp")
+        .file("src/torch/fused.cpp")
         .compile("engine_shim");
     println!("cargo:rustc-link-search=native={}", lib.display());
     println!("cargo:rustc-link-lib=torch_cpu");
     println!("cargo:rustc-link-lib=c10");
+    // libtorch's own, whose threads are those that it computes with.
+    println!("cargo:rustc-link-lib=dylib:+verbatim=libgomp.so.1");
     // The real folder, not one of links to it: libtorch looks beside itself for what it loads later. And DT_RPATH
     // rather than DT_RUNPATH, so that what is loaded later finds libtorch too.
     let real = lib.join("libtorch_cpu.so").canonicalize().expect("libtorch_cpu.so exists: torch-sys linked it");

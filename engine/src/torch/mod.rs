@@ -5,6 +5,7 @@
 #![expect(unsafe_code, reason = "the border to C and C++; every block has its SAFETY line")]
 
 mod cuda;
+pub mod fused;
 mod script;
 mod tensors;
 

@@ -6,6 +6,7 @@ use tch::{TchError, Tensor};
 use crate::layers::{self, Approximate, Init, LayerSpec, RowShape};
 
 /// A layer with its weights.
+#[expect(clippy::enum_variant_names, reason = "layer_norm is called so everywhere")]
 pub(super) enum Layer {
     Conv2d { weight: Tensor, bias: Option<Tensor>, stride: i64, padding: i64, groups: i64 },
     WhiteningConv2d { weight: Tensor, bias: Option<Tensor>, images: usize, eps: f64 },

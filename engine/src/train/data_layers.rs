@@ -45,7 +45,7 @@ fn set_one(layer: &Layer, x: &Tensor) -> Result<(), TchError> {
         Layer::Standardize { mean, std, samples, eps } => {
             let x = first(*samples)?;
             let others: Vec<i64> = (0..x.dim() as i64).filter(|axis| *axis != 1).collect();
-            let _ = mean.shallow_clone().f_copy_(&x.f_mean_dim(&others[..], false, Kind::Float)?)?;
+            mean.shallow_clone().f_copy_(&x.f_mean_dim(&others[..], false, Kind::Float)?)?;
             let deviation = x.f_std_dim(&others[..], false, false)?.f_clamp_min(*eps)?;
             std.shallow_clone().f_copy_(&deviation).map(drop)
         }

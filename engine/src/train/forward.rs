@@ -1,12 +1,42 @@
 //! What each layer computes.
 
+use kernels::Activation;
 use tch::{TchError, Tensor};
 
 use super::build::Layer;
+use crate::torch::TorchError;
+use crate::torch::fused::{Norm, fits, max_pool, norm_activation};
 
-/// All layers, one after the other.
+/// All layers, one after the other; some of them two at a time.
 pub(super) fn forward_all(layers: &[Layer], input: Tensor, training: bool) -> Result<Tensor, TchError> {
-    layers.iter().try_fold(input, |x, layer| forward(layer, x, training))
+    let (mut layers, mut x) = (layers, input);
+    while let [layer, rest @ ..] = layers {
+        layers = rest;
+        x = match (layer, rest.first()) {
+            (Layer::BatchNorm2d { .. }, Some(Layer::Relu)) if fits(&x) => {
+                layers = &rest[1..];
+                normalized(layer, &x, training, Activation::Relu)?
+            }
+            (Layer::BatchNorm2d { .. }, Some(Layer::Gelu("none"))) if fits(&x) => {
+                layers = &rest[1..];
+                normalized(layer, &x, training, Activation::Gelu)?
+            }
+            _ => forward(layer, x, training)?,
+        };
+    }
+    Ok(x)
+}
+
+fn normalized(layer: &Layer, x: &Tensor, training: bool, activation: Activation) -> Result<Tensor, TchError> {
+    let Layer::BatchNorm2d { weight, bias, mean, variance, momentum, eps } = layer else {
+        unreachable!("only batch normalisations are joined with what follows");
+    };
+    let norm = Norm { weight, bias, mean, variance, momentum: *momentum, eps: *eps };
+    norm_activation(x, &norm, training, activation).map_err(as_torch)
+}
+
+fn as_torch(error: TorchError) -> TchError {
+    TchError::Torch(error.0)
 }
 
 /// One layer.
@@ -24,6 +54,7 @@ pub(super) fn forward(layer: &Layer, x: Tensor, training: bool) -> Result<Tensor
             };
             x.f_sub(&per_channel(mean)?)?.f_div(&per_channel(std)?)
         }
+        Layer::BatchNorm2d { .. } if fits(&x) => normalized(layer, &x, training, Activation::None),
         Layer::BatchNorm2d { weight, bias, mean, variance, momentum, eps } => {
             x.f_batch_norm(Some(weight), Some(bias), Some(mean), Some(variance), training, *momentum, *eps, true)
         }
@@ -35,6 +66,7 @@ pub(super) fn forward(layer: &Layer, x: Tensor, training: bool) -> Result<Tensor
         Layer::Silu => x.f_silu(),
         Layer::Tanh => x.f_tanh(),
         Layer::Sigmoid => x.f_sigmoid(),
+        Layer::MaxPool2d { kernel: 2, stride: 2, padding: 0 } if fits(&x) => max_pool(&x).map_err(as_torch),
         Layer::MaxPool2d { kernel, stride, padding } => {
             x.f_max_pool2d([*kernel, *kernel], [*stride, *stride], [*padding, *padding], [1, 1], false)
         }
