@@ -279,7 +279,8 @@ fn a_folder_that_vanishes_is_made_anew() {
         let args = ["run", "small.json", "--epochs", "3", "--run-dir", "deep/a"];
         let child = started(&home, &args, |event| is_step(event, 12));
         let run = home.path().join("deep/a");
-        fs::remove_dir_all(&run).unwrap();
+        // All at once: while files were removed one by one, the run would write new ones.
+        fs::rename(&run, home.path().join("away")).unwrap();
         let (code, err) = ended(child);
         assert_eq!(code, Some(0), "{err}");
         assert!(err.contains("cannot write the run's metrics: No such file"), "{err}");
@@ -289,7 +290,7 @@ fn a_folder_that_vanishes_is_made_anew() {
         assert!(err.contains("the run is finished"), "{err}");
 
         let child = started(&home, &["run", "small.json", "--run-dir", "gone/a"], |event| is_step(event, 5));
-        fs::remove_dir_all(home.path().join("gone")).unwrap();
+        fs::rename(home.path().join("gone"), home.path().join("away too")).unwrap();
         let (code, err) = ended(child);
         assert_eq!(code, Some(1), "what it was in may be a disk that is gone: {err}");
         assert!(err.contains("the run's folder has vanished, and cannot be made anew"), "{err}");
