@@ -20,26 +20,33 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects and exchanges versions.
+    /// Connects, exchanges versions, and says the token that the run asks for, if it does.
     ///
     /// `wake` is called on the reading thread after each message, to repaint.
-    pub fn connect(address: &str, wake: impl Fn() + Send + 'static) -> Result<Self, ReceiveError> {
+    pub fn connect(
+        address: &str,
+        token: Option<&str>,
+        wake: impl Fn() + Send + 'static,
+    ) -> Result<Self, ReceiveError> {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "no such address");
         for address in address.to_socket_addrs()? {
             match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
-                Ok(stream) => return Self::over(stream, wake),
+                Ok(stream) => return Self::over(stream, token, wake),
                 Err(error) => last = error,
             }
         }
         Err(last.into())
     }
 
-    fn over(stream: TcpStream, wake: impl Fn() + Send + 'static) -> Result<Self, ReceiveError> {
+    fn over(stream: TcpStream, token: Option<&str>, wake: impl Fn() + Send + 'static) -> Result<Self, ReceiveError> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(CONNECT_TIMEOUT))?;
         codec::write_greeting(&mut &stream)?;
         codec::read_greeting(&mut &stream)?;
         stream.set_read_timeout(None)?;
+        if let Some(token) = token {
+            codec::write_message(&mut &stream, &FromViewer::Token(token.to_owned()))?;
+        }
         let (sender, messages) = sync_channel(BACKLOG);
         let mut reader = BufReader::new(stream.try_clone()?);
         std::thread::Builder::new().name("telemetry client".into()).spawn(move || {

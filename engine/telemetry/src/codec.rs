@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::VERSION;
+use crate::{OLDEST, VERSION};
 
 const MAGIC: [u8; 6] = *b"engine";
 /// No honest message is larger, and no larger one is believed.
@@ -19,12 +19,12 @@ pub enum ReceiveError {
     /// The network failed.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// Somebody else answers there.
+    /// Somebody else answers there, or a file is of another kind.
     #[error("the other side is not an engine or an inspector")]
     Stranger,
-    /// The other side is of another version.
+    /// The other side, or who wrote the recording, is of another version.
     #[error(
-        "the other side speaks version {theirs} of the telemetry, this side version {VERSION}; use both from one release"
+        "the other side speaks version {theirs} of the telemetry, this side versions {OLDEST} to {VERSION}; use both from one release"
     )]
     Version {
         /// The other side's version.
@@ -45,17 +45,26 @@ pub fn write_greeting(to: &mut impl Write) -> io::Result<()> {
     to.write_all(&greeting)
 }
 
-/// Reads the other side's greeting.
+/// Reads an engine's greeting, or a recording's: one that is older is understood, too.
 pub fn read_greeting(from: &mut impl Read) -> Result<(), ReceiveError> {
+    match read_version(from)? {
+        OLDEST..=VERSION => Ok(()),
+        theirs => Err(ReceiveError::Version { theirs }),
+    }
+}
+
+/// Reads a viewer's greeting: any version, since a viewer that does not understand this engine will say so.
+pub fn read_viewer_greeting(from: &mut impl Read) -> Result<(), ReceiveError> {
+    read_version(from).map(drop)
+}
+
+fn read_version(from: &mut impl Read) -> Result<u16, ReceiveError> {
     let mut greeting = [0; 8];
     from.read_exact(&mut greeting).map_err(closed)?;
     if greeting[..6] != MAGIC {
         return Err(ReceiveError::Stranger);
     }
-    match u16::from_le_bytes([greeting[6], greeting[7]]) {
-        VERSION => Ok(()),
-        theirs => Err(ReceiveError::Version { theirs }),
-    }
+    Ok(u16::from_le_bytes([greeting[6], greeting[7]]))
 }
 
 /// A message as a frame.

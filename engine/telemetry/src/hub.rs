@@ -3,12 +3,21 @@
 //! Each worker writes counters of its own, on cache lines of their own, with plain relaxed stores; a reader adds them
 //! up. Nothing is ever reset, so that any number of viewers can take differences.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::{CurvePoint, Ended, EpochResult, NodeCounters, NodeImages, RunDescription, Snapshot, Training};
+use crate::control::{Allowed, Controls};
+use crate::histogram::Counts;
+use crate::trace::Lane;
+use crate::{
+    CurvePoint, Ended, EpochResult, Event, Histogram, Level, Load, ModelTimes, NodeCounters, NodeImages, Part,
+    RunDescription, Snapshot, Span, Training, load,
+};
+
+/// Events that are kept; a run that warns of every sample must not fill the memory.
+const KEEP_EVENTS: usize = 4096;
 
 /// Why a stage had nothing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +35,7 @@ struct WorkerCounters {
     batches: AtomicU64,
     rows: AtomicU64,
     busy_ns: AtomicU64,
+    times: Counts,
 }
 
 /// One worker's sampled clocks, one a node.
@@ -44,6 +54,18 @@ struct Progress {
     epochs: Vec<EpochResult>,
     curve: Vec<CurvePoint>,
     ended: Option<Ended>,
+    /// Events, and how many older ones are forgotten.
+    events: VecDeque<Event>,
+    forgotten: usize,
+}
+
+/// Where the model's time goes, by part.
+#[derive(Default)]
+struct ModelClocks {
+    forward: AtomicU64,
+    backward: AtomicU64,
+    update: AtomicU64,
+    evaluation: AtomicU64,
 }
 
 #[derive(Default)]
@@ -64,6 +86,13 @@ pub struct Hub {
     /// By worker.
     clocks: Vec<WorkerClocks>,
     queues: Vec<AtomicU32>,
+    /// Memory of the batches of each stage.
+    slot_bytes: Vec<AtomicU64>,
+    model: ModelClocks,
+    /// By worker, the training loop last; how many viewers look at them.
+    lanes: Vec<Lane>,
+    tracing: AtomicUsize,
+    controls: Controls,
     progress: Mutex<Progress>,
     /// Nodes of which a viewer wants images of the next batch; `any_wanted` spares the hot path the search.
     wanted: Vec<AtomicBool>,
@@ -72,7 +101,7 @@ pub struct Hub {
 }
 
 /// The data behind these locks is valid after any panic, so that a poisoned lock is as good as another.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -96,6 +125,11 @@ impl Hub {
             waits: run.stages.iter().map(|_| StageWaits::default()).collect(),
             clocks: (0..workers).map(|_| WorkerClocks((0..nodes).map(|_| AtomicU64::new(0)).collect())).collect(),
             queues: run.edges.iter().map(|_| AtomicU32::new(0)).collect(),
+            slot_bytes: run.stages.iter().map(|_| AtomicU64::new(0)).collect(),
+            model: ModelClocks::default(),
+            lanes: (0..workers).map(|_| Lane::default()).collect(),
+            tracing: AtomicUsize::new(0),
+            controls: Controls::new(run.workers),
             progress: Mutex::default(),
             wanted: (0..nodes).map(|_| AtomicBool::new(false)).collect(),
             any_wanted: AtomicBool::new(false),
@@ -103,6 +137,24 @@ impl Hub {
             row_bytes,
             run,
         }
+    }
+
+    /// Lets viewers ask for things.
+    #[must_use]
+    pub fn allow(mut self, allowed: Allowed) -> Self {
+        self.run.control = Some(allowed.description);
+        self.controls.allow(allowed);
+        self
+    }
+
+    /// What viewers have asked for.
+    pub fn controls(&self) -> &Controls {
+        &self.controls
+    }
+
+    /// Time since the start of the run.
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
     }
 
     /// The run's graph and plan.
@@ -115,6 +167,64 @@ impl Hub {
         let counters = &self.stages[stage][worker];
         add(&counters.rows, rows as u64);
         add(&counters.busy_ns, busy.as_nanos() as u64);
+        counters.times.add(busy);
+    }
+
+    /// Whether a viewer wants spans: one relaxed load, for the hot path.
+    pub fn tracing(&self) -> bool {
+        self.tracing.load(Relaxed) > 0
+    }
+
+    /// One viewer more, or less, wants spans.
+    pub(crate) fn trace(&self, on: bool) {
+        if on {
+            self.tracing.fetch_add(1, Relaxed);
+        } else {
+            self.tracing.fetch_sub(1, Relaxed);
+        }
+    }
+
+    /// Something took a while: `lane` did a `part` of a stage's work on a batch (epoch and index, from 0).
+    pub fn span(&self, lane: usize, stage: usize, part: Part, batch: (u64, u64), start: Instant, length: Duration) {
+        if let Some(kept) = self.lanes.get(lane).filter(|_| self.tracing()) {
+            kept.push(Span {
+                lane: lane as u16,
+                stage: stage as u16,
+                part,
+                epoch: batch.0 as u32,
+                batch: batch.1 as u32,
+                start_ns: start.saturating_duration_since(self.start).as_nanos() as u64,
+                length_ns: length.as_nanos() as u64,
+            });
+        }
+    }
+
+    /// The model spent this long in one part of its work. To be called by the training loop alone.
+    pub fn model_part(&self, part: Part, time: Duration) {
+        let clock = match part {
+            Part::Forward => &self.model.forward,
+            Part::Backward => &self.model.backward,
+            Part::Update => &self.model.update,
+            Part::Evaluation => &self.model.evaluation,
+            Part::Chunk | Part::Wait => return,
+        };
+        add(clock, time.as_nanos() as u64);
+    }
+
+    /// The batches of a stage take this much memory now.
+    pub fn slots(&self, stage: usize, bytes: u64) {
+        self.slot_bytes[stage].store(bytes, Relaxed);
+    }
+
+    /// Something happened.
+    pub fn event(&self, level: Level, text: impl Into<String>) {
+        let event = Event { elapsed_ns: self.elapsed().as_nanos() as u64, level, text: text.into() };
+        let mut progress = lock(&self.progress);
+        if progress.events.len() == KEEP_EVENTS {
+            progress.events.pop_front();
+            progress.forgotten += 1;
+        }
+        progress.events.push_back(event);
     }
 
     /// A worker finished the last rows of a batch in a stage.
@@ -162,6 +272,14 @@ impl Hub {
 
     /// The run has ended; only the first call counts.
     pub fn end(&self, ended: Ended) {
+        let (level, text) = match &ended {
+            Ended::Finished => (Level::Note, "all epochs were trained".to_owned()),
+            Ended::Stopped => (Level::Note, "the run was stopped".to_owned()),
+            Ended::Failed(error) => (Level::Error, error.clone()),
+        };
+        if self.ended().is_none() {
+            self.event(level, text);
+        }
         lock(&self.progress).ended.get_or_insert(ended);
     }
 
@@ -204,21 +322,65 @@ impl Hub {
         lock(&self.gallery).latest.get(&node).filter(|(number, _)| *number != seen).cloned()
     }
 
-    /// All counters now, with the points of the loss curve from `curve_from` on.
-    pub fn snapshot(&self, curve_from: usize) -> Snapshot {
+    /// All counters now, with what is new since so many epochs and points of the curve.
+    pub fn snapshot(&self, epochs_from: usize, curve_from: usize) -> Snapshot {
         let mut nodes = vec![NodeCounters::default(); self.run.nodes.len()];
         for (index, stage) in self.run.stages.iter().enumerate() {
             self.read_stage(index, &stage.nodes, &mut nodes);
         }
         let progress = lock(&self.progress);
         Snapshot {
-            elapsed_ns: self.start.elapsed().as_nanos() as u64,
+            elapsed_ns: self.elapsed().as_nanos() as u64,
             nodes,
             queues: self.queues.iter().map(|q| q.load(Relaxed)).collect(),
             training: progress.training,
-            epochs: progress.epochs.clone(),
+            model: ModelTimes {
+                forward_ns: self.model.forward.load(Relaxed),
+                backward_ns: self.model.backward.load(Relaxed),
+                update_ns: self.model.update.load(Relaxed),
+                evaluation_ns: self.model.evaluation.load(Relaxed),
+            },
+            paused: self.controls.paused(),
+            settings: self.controls.settings(),
+            epochs: progress.epochs.get(epochs_from..).unwrap_or_default().to_vec(),
             curve: progress.curve.get(curve_from..).unwrap_or_default().to_vec(),
         }
+    }
+
+    /// How long chunks of rows took, one entry a stage.
+    pub fn latencies(&self) -> Vec<Histogram> {
+        self.stages.iter().map(|workers| Counts::sum(workers.iter().map(|w| &w.times))).collect()
+    }
+
+    /// What the machine and this process are at.
+    pub fn load(&self) -> Load {
+        Load {
+            elapsed_ns: self.elapsed().as_nanos() as u64,
+            slot_bytes: self.slot_bytes.iter().map(|bytes| bytes.load(Relaxed)).collect(),
+            ..load::read()
+        }
+    }
+
+    /// Events from number `seen` on, which is moved on.
+    pub fn events(&self, seen: &mut usize) -> Vec<Event> {
+        let progress = lock(&self.progress);
+        let skip = seen.saturating_sub(progress.forgotten);
+        *seen = progress.forgotten + progress.events.len();
+        progress.events.iter().skip(skip).cloned().collect()
+    }
+
+    /// Spans from these numbers on, one a lane, which are moved on.
+    pub(crate) fn spans(&self, seen: &mut [u64]) -> Vec<Span> {
+        let mut spans = Vec::new();
+        for (lane, seen) in self.lanes.iter().zip(seen) {
+            lane.take(seen, &mut spans);
+        }
+        spans
+    }
+
+    /// The number of each lane's next span.
+    pub(crate) fn next_spans(&self) -> Vec<u64> {
+        self.lanes.iter().map(Lane::next).collect()
     }
 
     fn read_stage(&self, index: usize, members: &[u32], nodes: &mut [NodeCounters]) {

@@ -2,119 +2,72 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Version of the messages; the first thing that both sides say. A change of any type in this file raises it.
-pub const VERSION: u16 = 1;
+use crate::{Histogram, Load, RunDescription, Span};
 
-/// What an engine sends.
+/// Version of the messages; the first thing that both sides say, and the first thing in a recording.
+///
+/// What a version holds stays readable: a type in a message never changes. Something new is a variant at the end of
+/// [`ToViewer`] or [`FromViewer`], and raises this number.
+pub const VERSION: u16 = 2;
+
+/// The oldest version that is still read. (Version 1 had no recordings.)
+pub const OLDEST: u16 = 2;
+
+/// What an engine sends, and what a recording holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ToViewer {
     /// The graph and its plan: first message of a connection.
     Run(Box<RunDescription>),
     /// Counters, several times a second.
     Snapshot(Box<Snapshot>),
-    /// Sample images around the watched node.
+    /// Sample images around a node.
     Images(Box<NodeImages>),
     /// This viewer lagged: that many messages since the last one were not sent to it.
     Lost(u64),
     /// The run has ended; the connection closes after it.
     Ended(Ended),
+    /// How long chunks of rows took, one entry a stage, since the start of the run; once a second.
+    Latencies(Vec<Histogram>),
+    /// What the machine and the process are at; once a second.
+    Load(Box<Load>),
+    /// What happened since the last ones, oldest first.
+    Events(Vec<Event>),
+    /// Who did what when; only while the viewer asks for it.
+    Spans(Vec<Span>),
+    /// What was asked is not done, and why. After a wrong token the connection closes.
+    Declined(String),
 }
 
 /// What a viewer sends.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FromViewer {
     /// Send images before and after this node (an index into [`RunDescription::nodes`]), or none any more.
     Watch(Option<u32>),
+    /// The token that the run was started with: the first message, where the run has one.
+    Token(String),
+    /// Send spans, or none any more.
+    Trace(bool),
+    /// Do this, if the run takes commands.
+    Command(Command),
 }
 
-/// Where a node runs.
+/// What a viewer can ask of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Place {
-    /// The processor.
-    Cpu,
-    /// The CUDA device of this number.
-    Cuda(u32),
-}
-
-/// What a node is, as far as a viewer draws it differently.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Role {
-    /// Reads samples.
-    Source,
-    /// Works on rows.
-    Map,
-    /// Moves columns between devices.
-    Transfer,
-    /// Trains.
-    Model,
-}
-
-/// A graph and the plan that runs it. Never changes during a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunDescription {
-    /// Name of the graph.
-    pub graph: String,
-    /// The run's seed.
-    pub seed: u64,
-    /// Epochs that will be trained; 0 where nothing trains (a benchmark).
-    pub epochs: u32,
-    /// Training steps of an epoch.
-    pub steps_per_epoch: u32,
-    /// Threads of the data pipeline.
-    pub workers: u32,
-    /// A warning about the whole run that must stay in sight, such as training on the built-in images.
-    pub warning: Option<String>,
-    /// Nodes in topological order. Other messages name a node by its index here.
-    pub nodes: Vec<NodeDescription>,
-    /// Stages in topological order.
-    pub stages: Vec<StageDescription>,
-    /// Edges of the graph, between nodes.
-    pub edges: Vec<EdgeDescription>,
-}
-
-/// A node of the graph.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NodeDescription {
-    /// Name in the graph file.
-    pub name: String,
-    /// Operator.
-    pub operator: String,
-    /// Its role.
-    pub role: Role,
-    /// Parameters, defaults filled in, as compact JSON.
-    pub params: String,
-    /// Fields after the node, such as `image uint8 [32, 32, 3]`.
-    pub output: Vec<String>,
-    /// Index of its stage in [`RunDescription::stages`].
-    pub stage: u32,
-}
-
-/// Nodes that run as one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StageDescription {
-    /// Indices of the nodes, in order; more than one means fused.
-    pub nodes: Vec<u32>,
-    /// Where it runs.
-    pub place: Place,
-    /// Rows that one worker handles at a time; 0 for the whole batch.
-    pub rows_per_chunk: u32,
-    /// Why the planner decided so, one sentence each.
-    pub reasons: Vec<String>,
-}
-
-/// An edge of the graph. Between two stages it is a queue, inside a stage it is none.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EdgeDescription {
-    /// Node that writes.
-    pub from: u32,
-    /// Node that reads.
-    pub to: u32,
-    /// The reader's input (`train`, `test`) where it has several.
-    pub port: Option<String>,
-    /// Batches that fit the queue; 0 inside a stage.
-    pub capacity: u32,
-    /// What flows, such as `image float32 [3, 32, 32], label int64 []`.
-    pub fields: String,
+pub enum Command {
+    /// Wait before the next step.
+    Pause,
+    /// Go on.
+    Resume,
+    /// Do one step and wait again.
+    OneBatch,
+    /// Keep a checkpoint after the step that is under way.
+    Checkpoint,
+    /// End the run at the next batch, as Ctrl-C does.
+    Stop,
+    /// This many batches may wait for the model.
+    Prefetch(u32),
+    /// This many workers may work at a time.
+    Workers(u32),
 }
 
 /// Counters since the start of the run. A viewer subtracts two of them; a lost one costs nothing.
@@ -128,7 +81,13 @@ pub struct Snapshot {
     pub queues: Vec<u32>,
     /// State of the training; none while nothing was trained yet, and in a benchmark.
     pub training: Option<Training>,
-    /// Finished epochs, oldest first, from the first.
+    /// Where the model's time goes.
+    pub model: ModelTimes,
+    /// Whether a viewer has paused the run.
+    pub paused: bool,
+    /// Workers that may work at a time, and batches that may wait for the model, as they are now.
+    pub settings: Settings,
+    /// Finished epochs that are new since this viewer's last snapshot.
     pub epochs: Vec<EpochResult>,
     /// Points of the loss curve that are new since this viewer's last snapshot.
     pub curve: Vec<CurvePoint>,
@@ -150,6 +109,29 @@ pub struct NodeCounters {
     pub starved_ns: u64,
     /// Time in which the node's stage had nothing to do since its output queue was full.
     pub blocked_ns: u64,
+}
+
+/// Where the model's time went, since the start of the run. On a GPU, which works on while the program goes ahead, these
+/// are the times in which the work was handed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ModelTimes {
+    /// From the images to the loss.
+    pub forward_ns: u64,
+    /// From the loss to the gradients.
+    pub backward_ns: u64,
+    /// From the gradients to the new weights.
+    pub update_ns: u64,
+    /// Evaluation.
+    pub evaluation_ns: u64,
+}
+
+/// What can be changed while the run goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Workers that may work at a time.
+    pub workers: u32,
+    /// Batches that may wait for the model; 0 for as many as each queue was planned for.
+    pub prefetch: u32,
 }
 
 /// State of the training.
@@ -195,6 +177,8 @@ pub struct CurvePoint {
     pub loss: f32,
     /// Its learning rate.
     pub learning_rate: f64,
+    /// Images a second over the last steps.
+    pub images_per_second: f32,
 }
 
 /// The same samples before and after a node.
@@ -212,6 +196,8 @@ pub struct NodeImages {
     pub labels: Vec<i64>,
     /// Name of each class, in the order of the labels; empty where the source has none.
     pub classes: Vec<String>,
+    /// What was drawn for each sample, in words, such as `flipped`; empty where nothing was.
+    pub drawn: Vec<String>,
     /// Before; none at a source.
     pub before: Option<Pictures>,
     /// After; none at a model.
@@ -229,6 +215,28 @@ pub struct Pictures {
     pub rgb: Vec<u8>,
     /// Shown value to real value: `real = scale · byte + offset`; none where the bytes are the values.
     pub scaled: Option<(f32, f32)>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Time since the start of the run.
+    pub elapsed_ns: u64,
+    /// How much it matters.
+    pub level: Level,
+    /// What, in a sentence.
+    pub text: String,
+}
+
+/// How much an event matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Level {
+    /// Good to know.
+    Note,
+    /// Something was wrong, and the run goes on.
+    Warning,
+    /// The run ended by it.
+    Error,
 }
 
 /// How a run ended.

@@ -3,15 +3,18 @@
 //! Each viewer has a thread that writes and one that reads. Snapshots are made by the writing thread when it is their
 //! time, so that a viewer that does not keep up costs the run nothing: it just gets fewer, and is told how many.
 
-use std::io::{self, BufReader, Write as _};
+use std::io::{self, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::codec;
-use crate::{FromViewer, Hub, ToViewer};
+use crate::codec::{self, ReceiveError};
+use crate::feed::Feed;
+use crate::hub::lock;
+use crate::token::same_token;
+use crate::{Ended, FromViewer, Hub, Level, ToViewer};
 
 /// Where a run is served unless told otherwise.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:7007";
@@ -22,6 +25,8 @@ const ACCEPT_EVERY: Duration = Duration::from_millis(20);
 const TICK: Duration = Duration::from_millis(100);
 /// Images at most twice a second.
 const IMAGE_TICKS: u64 = 5;
+/// What changes slowly once a second.
+const SLOW_TICKS: u64 = 10;
 /// A viewer that takes nothing for this long is let go.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_VIEWERS: usize = 32;
@@ -41,7 +46,7 @@ pub enum ServeError {
     },
     /// Anybody on the network could watch.
     #[error(
-        "cannot serve the inspector on {0}: only addresses of this machine (127.0.0.1, [::1]) are served; to watch from elsewhere, forward the port with `ssh -L`"
+        "cannot serve the inspector on {0}: others could reach it, and so it needs a token (--inspect-token TOKEN); or serve 127.0.0.1, and forward the port with `ssh -L`"
     )]
     NotLoopback(SocketAddr),
 }
@@ -54,11 +59,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves on an address of this machine; port 0 takes a free one.
-    pub fn start(address: &str, hub: Arc<Hub>) -> Result<Self, ServeError> {
+    /// Serves on an address of this machine; port 0 takes a free one. With a token, who does not know it is let go; an
+    /// address that other machines can reach needs one.
+    pub fn start(address: &str, token: Option<&str>, hub: Arc<Hub>) -> Result<Self, ServeError> {
         let failed = |source| ServeError::Address { address: address.to_owned(), source };
         let resolved: Vec<SocketAddr> = address.to_socket_addrs().map_err(failed)?.collect();
-        if let Some(open) = resolved.iter().find(|a| !a.ip().is_loopback()) {
+        if let Some(open) = resolved.iter().find(|a| !a.ip().is_loopback() && token.is_none_or(str::is_empty)) {
             return Err(ServeError::NotLoopback(*open));
         }
         let listener = TcpListener::bind(&resolved[..]).map_err(failed)?;
@@ -66,7 +72,8 @@ impl Server {
         listener.set_nonblocking(true).map_err(failed)?;
         let stop = Arc::new(AtomicBool::new(false));
         let (hub_stop, name) = (Arc::clone(&stop), "telemetry server".to_owned());
-        let accept = move || accept(&listener, &hub, &hub_stop);
+        let token: Option<Arc<str>> = token.map(Into::into);
+        let accept = move || accept(&listener, &hub, token.as_ref(), &hub_stop);
         let thread = std::thread::Builder::new().name(name).spawn(accept).map_err(failed)?;
         Ok(Self { address, stop, threads: vec![thread] })
     }
@@ -86,7 +93,7 @@ impl Drop for Server {
     }
 }
 
-fn accept(listener: &TcpListener, hub: &Arc<Hub>, stop: &Arc<AtomicBool>) {
+fn accept(listener: &TcpListener, hub: &Arc<Hub>, token: Option<&Arc<str>>, stop: &Arc<AtomicBool>) {
     let mut viewers: Vec<JoinHandle<()>> = Vec::new();
     while !stop.load(Relaxed) {
         // No error of one connection ends the server: too many open files, say, may pass.
@@ -98,9 +105,9 @@ fn accept(listener: &TcpListener, hub: &Arc<Hub>, stop: &Arc<AtomicBool>) {
         if viewers.len() == MAX_VIEWERS {
             continue;
         }
-        let (hub, stop) = (Arc::clone(hub), Arc::clone(stop));
+        let (hub, token, stop) = (Arc::clone(hub), token.cloned(), Arc::clone(stop));
         // A viewer that goes away is no event; an error here is its connection's end.
-        let serve = move || drop(serve(&stream, &hub, &stop));
+        let serve = move || drop(serve(&stream, &hub, token.as_deref(), &stop));
         viewers.extend(std::thread::Builder::new().name("telemetry viewer".into()).spawn(serve));
     }
     for viewer in viewers {
@@ -108,57 +115,95 @@ fn accept(listener: &TcpListener, hub: &Arc<Hub>, stop: &Arc<AtomicBool>) {
     }
 }
 
+/// What a viewer has asked for.
+struct Asked {
+    watched: AtomicU32,
+    trace: AtomicBool,
+    /// Why something that it asked for was not done.
+    declined: Mutex<Vec<String>>,
+}
+
 /// One viewer, until it or the run ends.
-fn serve(stream: &TcpStream, hub: &Hub, stop: &AtomicBool) -> Result<(), codec::ReceiveError> {
+fn serve(stream: &TcpStream, hub: &Hub, token: Option<&str>, stop: &AtomicBool) -> Result<(), ReceiveError> {
     stream.set_nonblocking(false)?;
     stream.set_nodelay(true)?;
     stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
     stream.set_read_timeout(Some(Duration::from_secs(3)))?;
     codec::write_greeting(&mut &*stream)?;
-    codec::read_greeting(&mut &*stream)?;
+    codec::read_viewer_greeting(&mut &*stream)?;
+    if let Some(token) = token {
+        let known = matches!(codec::read_message(&mut stream.take(4096))?, FromViewer::Token(said) if same_token(&said, token));
+        if !known {
+            let why = "the token is not that of the run".to_owned();
+            return Ok(codec::write_message(&mut &*stream, &ToViewer::Declined(why))?);
+        }
+    }
     stream.set_read_timeout(None)?;
-    let watched = AtomicU32::new(NOTHING);
+    let asked = Asked { watched: AtomicU32::new(NOTHING), trace: AtomicBool::new(false), declined: Mutex::default() };
     let reader = Mutex::new(BufReader::new(stream.try_clone()?));
     std::thread::scope(|scope| {
         std::thread::Builder::new().name("telemetry requests".into()).spawn_scoped(scope, || {
             let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
-            while let Ok(FromViewer::Watch(node)) = codec::read_message(&mut *reader) {
-                watched.store(node.unwrap_or(NOTHING), Relaxed);
+            while let Ok(request) = codec::read_message(&mut *reader) {
+                hear(request, hub, &asked);
             }
             stream.shutdown(Shutdown::Both).ok();
         })?;
-        let sent = send(stream, hub, stop, &watched);
+        let sent = send(stream, hub, stop, &asked);
         stream.shutdown(Shutdown::Both).ok();
         Ok(sent?)
     })
 }
 
+fn hear(request: FromViewer, hub: &Hub, asked: &Asked) {
+    match request {
+        FromViewer::Watch(node) => asked.watched.store(node.unwrap_or(NOTHING), Relaxed),
+        FromViewer::Trace(on) => asked.trace.store(on, Relaxed),
+        FromViewer::Command(command) => match hub.controls().apply(command) {
+            Ok(done) => hub.event(Level::Note, done),
+            Err(why) => lock(&asked.declined).push(why),
+        },
+        // It was asked for before, or is not asked for.
+        FromViewer::Token(_) => {}
+    }
+}
+
 /// Writes snapshots and images at their time.
-fn send(mut stream: &TcpStream, hub: &Hub, stop: &AtomicBool, watched: &AtomicU32) -> io::Result<()> {
+fn send(mut stream: &TcpStream, hub: &Hub, stop: &AtomicBool, asked: &Asked) -> io::Result<()> {
+    let mut feed = Feed::new(hub);
     let mut put = |message: &ToViewer| stream.write_all(&codec::encode(message));
-    put(&ToViewer::Run(Box::new(hub.run().clone())))?;
+    put(&feed.run())?;
     let start = Instant::now();
-    let (mut tick, mut curve, mut seen) = (0, 0, 0);
+    let (mut tick, mut before) = (0, NOTHING);
     loop {
         // Read before the snapshot, so that the last snapshot holds everything.
         let ended = hub.ended();
         let last = ended.is_some() || stop.load(Relaxed);
-        let snapshot = hub.snapshot(curve);
-        curve += snapshot.curve.len();
-        put(&ToViewer::Snapshot(Box::new(snapshot)))?;
-        let node = watched.load(Relaxed);
+        put(&feed.snapshot())?;
+        feed.trace(asked.trace.load(Relaxed));
+        for message in [feed.events(), feed.spans()].iter().flatten() {
+            put(message)?;
+        }
+        if tick % SLOW_TICKS == 0 || last {
+            feed.slow().iter().try_for_each(&mut put)?;
+        }
+        let declined = std::mem::take(&mut *lock(&asked.declined));
+        declined.into_iter().try_for_each(|why| put(&ToViewer::Declined(why)))?;
+        let node = asked.watched.load(Relaxed);
         if node != NOTHING {
-            if let Some((number, images)) = hub.images(node, seen) {
-                seen = number;
-                put(&ToViewer::Images(Box::new((*images).clone())))?;
+            if node != before {
+                feed.forget_images(node);
+            }
+            if let Some(images) = feed.images(node) {
+                put(&images)?;
             }
             if tick % IMAGE_TICKS == 0 {
                 hub.want(node);
             }
         }
+        before = node;
         if last {
-            let ended = ended.unwrap_or(crate::Ended::Stopped);
-            return put(&ToViewer::Ended(ended));
+            return put(&ToViewer::Ended(ended.unwrap_or(Ended::Stopped)));
         }
         tick += 1;
         let now = (start.elapsed().as_nanos() / TICK.as_nanos()) as u64;
