@@ -40,7 +40,7 @@ fn a_viewer_sees_counters_images_and_the_end() {
         });
         let plan = plan(&graph, &PlanOptions::default());
         let hub = Arc::new(Hub::new(describe_run(&plan, 0, 0, None), plan.row_bytes(), 3));
-        let server = Server::start("127.0.0.1:0", Arc::clone(&hub)).unwrap();
+        let server = Server::start("127.0.0.1:0", None, Arc::clone(&hub)).unwrap();
         let pipeline = Arc::new(Pipeline::new(&plan, 3, &resources()).unwrap());
         let executor = Threaded::new(2, StopToken::new(), Some(Arc::clone(&hub))).unwrap();
         let (sender, receiver) = std::sync::mpsc::sync_channel::<()>(1);
@@ -53,7 +53,7 @@ fn a_viewer_sees_counters_images_and_the_end() {
                 }
             })
             .unwrap();
-        let mut client = Client::connect(&server.address().to_string(), || {}).unwrap();
+        let mut client = Client::connect(&server.address().to_string(), None, || {}).unwrap();
         let run = wait_for(&mut client, |m| match m {
             ToViewer::Run(run) => Some(run),
             _ => None,
@@ -96,9 +96,9 @@ fn only_this_machine_is_served() {
     let graph = json!({ "name": "near", "nodes": { "images": { "op": "shapes" } } });
     let plan = plan(&graph, &PlanOptions::default());
     let hub = Arc::new(Hub::new(describe_run(&plan, 0, 0, None), plan.row_bytes(), 1));
-    let error = Server::start("0.0.0.0:0", Arc::clone(&hub)).err().unwrap();
-    assert!(error.to_string().contains("only addresses of this machine"), "{error}");
-    assert!(Server::start("nowhere", hub).is_err());
+    let error = Server::start("0.0.0.0:0", None, Arc::clone(&hub)).err().unwrap();
+    assert!(error.to_string().contains("needs a token"), "{error}");
+    assert!(Server::start("nowhere", None, hub).is_err());
 }
 
 #[test]
@@ -107,10 +107,10 @@ fn a_stranger_is_let_go_and_the_run_goes_on() {
         let graph = json!({ "name": "near", "nodes": { "images": { "op": "shapes" } } });
         let plan = plan(&graph, &PlanOptions::default());
         let hub = Arc::new(Hub::new(describe_run(&plan, 0, 0, None), plan.row_bytes(), 1));
-        let server = Server::start("127.0.0.1:0", hub).unwrap();
+        let server = Server::start("127.0.0.1:0", None, hub).unwrap();
         let mut stranger = std::net::TcpStream::connect(server.address()).unwrap();
         std::io::Write::write_all(&mut stranger, b"GET / HTTP/1.1\r\n\r\n").unwrap();
-        let mut client = Client::connect(&server.address().to_string(), || {}).unwrap();
+        let mut client = Client::connect(&server.address().to_string(), None, || {}).unwrap();
         wait_for(&mut client, |m| matches!(m, ToViewer::Run(_)).then_some(()));
     });
 }

@@ -24,8 +24,10 @@ mod sample_view;
 mod schema;
 mod screen;
 mod split;
+mod trace;
 mod training;
 mod validate;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -92,6 +94,8 @@ enum Command {
     Merge(merge::MergeArgs),
     /// Cut a .beton file into shards.
     Split(split::SplitArgs),
+    /// Write what a recording says of who did what when as a trace for Perfetto.
+    Trace(trace::TraceArgs),
 }
 
 /// Reads the arguments, runs the command, and says why it failed.
@@ -111,6 +115,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Info(args) => info::info(args),
         Command::Merge(args) => merge::merge(args),
         Command::Split(args) => split::split(args),
+        Command::Trace(args) => trace::trace(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,7 @@
 //! `engine plan`
 
 use clap::{Args, ValueEnum};
+use engine::plan::describe_run;
 
 use super::common::{GraphArgs, PlanOptionArgs};
 use super::{Failure, screen};
@@ -28,6 +29,9 @@ enum Format {
     Json,
     /// For Graphviz.
     Dot,
+    /// For `inspector GRAPH`.
+    #[value(hide = true)]
+    Inspector,
 }
 
 pub(crate) fn plan(args: PlanArgs) -> Result<(), Failure> {
@@ -43,6 +47,10 @@ pub(crate) fn plan(args: PlanArgs) -> Result<(), Failure> {
             screen::out(format!("{json:#}"));
         }
         Format::Dot => screen::out(plan.to_dot().trim_end()),
+        Format::Inspector => {
+            let description = serde_json::to_string(&describe_run(&plan, 0, 0, None));
+            screen::out(description.map_err(|e| Failure::Failed(e.to_string()))?);
+        }
     }
     Ok(())
 }

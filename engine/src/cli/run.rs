@@ -20,6 +20,8 @@ use super::training::{CheckpointArgs, Place, RUNS, ShowArgs, Training, failed};
   engine run graphs/cifar.json --resume             goes on with the latest run of this graph
   engine run graphs/cifar.json --run-dir runs/lr04 --checkpoint-minutes 10
   engine run graphs/cifar.json --inspect            and `inspector` beside it
+  engine run graphs/cifar.json --gui --inspect-control   both, and the window has buttons
+  engine run graphs/cifar.json --record run.rec     to be looked at later: inspector run.rec
   engine run graphs/cifar.json --json > run.jsonl   for scripts
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or wrong graph, 130 interrupted.")]

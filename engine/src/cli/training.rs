@@ -8,12 +8,13 @@ use std::time::Duration;
 use clap::Args;
 use engine::execute::{RunError, StopToken, Threaded};
 use engine::graph::{Graph, GraphSpec};
-use engine::plan::{Plan, describe_run};
+use engine::plan::Plan;
 use engine::runs::{Checkpoints, Ending, Policy, Recorder, RunCommand, RunFolder, end, now};
 use engine::train::{Checkpoint, Keeper, Observer, Session, Summary};
-use telemetry::{DEFAULT_ADDRESS, Ended, Hub, ServeError, Server};
+use telemetry::{Ended, Hub};
 
 use super::common::{DataArgs, stop_at_ctrl_c};
+use super::watch::{Asked, Told, WatchArgs, Warnings};
 use super::{Failure, progress, screen};
 
 /// Where runs have their folders unless told otherwise.
@@ -54,10 +55,6 @@ impl CheckpointArgs {
 /// What is shown of a run.
 #[derive(Args)]
 pub(crate) struct ShowArgs {
-    /// Serve the run to `inspector`, on an address of this machine.
-    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = DEFAULT_ADDRESS, value_parser = address)]
-    inspect: Option<String>,
-
     /// Print warnings, errors and the summary only.
     #[arg(long, short)]
     quiet: bool,
@@ -65,14 +62,9 @@ pub(crate) struct ShowArgs {
     /// Print one JSON object a line and event on standard output.
     #[arg(long)]
     json: bool,
-}
 
-/// An address, and not the graph that should have stood before `--inspect`.
-fn address(text: &str) -> Result<String, String> {
-    match text.rsplit_once(':') {
-        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(text.to_owned()),
-        _ => Err("expected HOST:PORT, such as 127.0.0.1:7007; the graph comes before --inspect".into()),
-    }
+    #[command(flatten)]
+    watch: WatchArgs,
 }
 
 /// Where a run is kept.
@@ -123,9 +115,7 @@ impl Training {
             ));
         }
         // Before the data, which may have to be downloaded: whether it can be served, and kept.
-        if let Some(address) = &self.show.inspect {
-            drop(serve(&plan, address, (0, 0, None))?);
-        }
+        self.show.watch.check(&plan)?;
         let going_on = matches!(self.place, Place::GoOn { .. });
         let (folder, checkpoint, any_epochs) = match std::mem::replace(&mut self.place, Place::Nowhere) {
             Place::Nowhere => (None, None, false),
@@ -141,7 +131,9 @@ impl Training {
         let stop = StopToken::new();
         stop_at_ctrl_c(&stop, "stopping at the next batch")?;
         let data = DataArgs::remembered(self.command.data.clone(), self.command.stand_in);
+        let warnings = Warnings::default();
         let resources = data.resources(&stop, self.show.quiet || self.show.json, self.show.json);
+        let resources = warnings.tell(resources);
         let mut session = match Session::new(&plan, &machine, &resources, &self.command.train_options()) {
             Ok(session) => session,
             Err(error) => {
@@ -185,7 +177,7 @@ impl Training {
             }
             kept = Some(checkpoints);
         }
-        self.train(&mut session, &stop, folder.as_ref(), kept)
+        self.train(&mut session, &stop, folder.as_ref(), kept, &warnings)
     }
 
     fn train(
@@ -194,20 +186,14 @@ impl Training {
         stop: &StopToken,
         folder: Option<&RunFolder>,
         mut kept: Option<Checkpoints>,
+        warnings: &Warnings,
     ) -> Result<(), Failure> {
         let (start, plan) = (session.start(), Arc::clone(session.plan()));
         if let Some(warning) = &start.warning {
             screen::warning(warning);
         }
-        let (hub, server) = match &self.show.inspect {
-            Some(address) => {
-                let (hub, server) =
-                    serve(&plan, address, (start.epochs, start.steps_per_epoch, start.warning.clone()))?;
-                screen::note(&format!("inspect with: inspector {}", server.address()));
-                (Some(hub), Some(server))
-            }
-            None => (None, None),
-        };
+        let watch = self.show.watch.start(&plan, &start, stop, kept.is_some(), warnings)?;
+        let hub = watch.hub().cloned();
         let executor = Threaded::new(plan.workers, stop.clone(), hub.clone()).map_err(failed)?;
         let told = Arc::new(AtomicBool::new(false));
         let path = folder.map(|folder| folder.path().to_path_buf());
@@ -218,6 +204,8 @@ impl Training {
             Some(checkpoints) => checkpoints,
             None => &mut (),
         };
+        let keeper = &mut Asked { inner: keeper, hub: hub.clone() };
+        let shown = &mut Told { inner: shown, hub: hub.clone() };
         let result = match &path {
             Some(path) => {
                 let from = session.position().clone();
@@ -236,14 +224,11 @@ impl Training {
             std::thread::park();
         }
         screen_observer.clear();
-        if let Some(hub) = &hub {
-            hub.end(match &result {
-                Ok(summary) if summary.stopped => Ended::Stopped,
-                Ok(_) => Ended::Finished,
-                Err(error) => Ended::Failed(error.to_string()),
-            });
-        }
-        drop(server);
+        watch.end(match &result {
+            Ok(summary) if summary.stopped => Ended::Stopped,
+            Ok(_) => Ended::Finished,
+            Err(error) => Ended::Failed(error.to_string()),
+        });
         let result = result.map_err(|error| error.to_string());
         if let Some(path) = &path {
             note_end(path, &result);
@@ -331,22 +316,6 @@ fn finished_already(session: &Session, folder: &Path, json: bool) -> Result<(), 
         shown(folder)
     ));
     Ok(())
-}
-
-/// Serves a run of so many epochs and steps an epoch, with a warning.
-fn serve(
-    plan: &Plan,
-    address: &str,
-    (epochs, steps, warning): (u64, u64, Option<String>),
-) -> Result<(Arc<Hub>, Server), Failure> {
-    let description = describe_run(plan, epochs, steps, warning);
-    // The workers, and the training loop.
-    let hub = Arc::new(Hub::new(description, plan.row_bytes(), plan.workers + 1));
-    let server = Server::start(address, Arc::clone(&hub)).map_err(|e| match e {
-        ServeError::NotLoopback(_) => Failure::Usage(e.to_string()),
-        ServeError::Address { .. } => failed(e),
-    })?;
-    Ok((hub, server))
 }
 
 /// Ends the process soon after a worker's error, if the training loop does not come back to hear of it.

@@ -78,8 +78,9 @@ pub(super) fn run(
     memory: &mut PassMemory,
     hub: Option<&Hub>,
 ) -> Result<(), RunError> {
-    // Viewers are shown the first chunk of a batch.
-    let watched = hub.filter(|hub| chunk.start == 0 && hub.any_wanted());
+    // Viewers are shown the first chunk of a batch. What they want may be of another pipeline.
+    let wanted = |hub: &&Hub| hub.any_wanted() && program.members.iter().any(|member| hub.wanted(member.node));
+    let watched = hub.filter(|_| chunk.start == 0).filter(wanted);
     if let Some(hub) = hub.filter(|_| watched.is_some() || chunk.clocked) {
         return run_each(pipeline, program, chunk, cells, hub, watched.is_some());
     }

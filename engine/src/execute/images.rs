@@ -65,6 +65,7 @@ fn node_images(
         samples: samples.iter().copied().take(MAX_PICTURES).collect(),
         labels,
         classes: pipeline.shape().classes.clone(),
+        drawn: Vec::new(),
         before,
         after,
     }

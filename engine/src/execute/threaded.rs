@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use rayon::ThreadPool;
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 use rayon::slice::ParallelSlice as _;
-use telemetry::Hub;
+use telemetry::{Hub, Part};
 
 use super::chunk::{self, Cell, Chunk, Scratch};
 use super::error::RunError;
@@ -137,6 +137,19 @@ impl Ring {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many slots there may be: one more than batches may wait.
+    fn slots(&self) -> usize {
+        let asked = self.hub.as_ref().and_then(|hub| hub.controls().prefetch());
+        asked.map_or(self.slots, |depth| depth + 1)
+    }
+
+    fn tell_memory(&self, state: &State) {
+        if let Some(hub) = &self.hub {
+            let bytes = state.allocated * self.pipeline.program.slot_bytes(self.pipeline.shape().batch_size);
+            hub.slots(self.pipeline.plan().stage_of(self.pipeline.end()), bytes as u64);
+        }
+    }
+
     fn over(&self) -> bool {
         self.closed.load(Relaxed) || self.stop.stopped()
     }
@@ -160,8 +173,9 @@ impl Ring {
         while state.next_job < self.end && state.error.is_none() && !self.over() {
             let slot = match state.free.pop() {
                 Some(slot) => slot,
-                None if state.allocated < self.slots => {
+                None if state.allocated < self.slots() => {
                     state.allocated += 1;
+                    self.tell_memory(state);
                     self.pipeline.slot()
                 }
                 None => return,
@@ -261,6 +275,8 @@ impl Ring {
     }
 
     fn chunk<'a>(&self, program: &StageProgram, chunk: &Chunk<'_>, cells: Vec<Cell<'a>>) -> Result<(), RunError> {
+        // No worker that holds a permit waits for another one, so that those who wait for a permit get it.
+        let _permit = self.hub.as_ref().map(|hub| hub.controls().permit());
         let start = self.hub.as_ref().map(|_| Instant::now());
         let mut scratch = self.lock_scratch().pop().unwrap_or_default();
         for (index, shape) in program.scratch.iter().enumerate() {
@@ -278,7 +294,12 @@ impl Ring {
         };
         self.lock_scratch().push(scratch);
         if let (Some(hub), Some(start)) = (&self.hub, start) {
-            hub.rows(program.stage, chunk.worker, chunk.samples.len(), start.elapsed());
+            let time = start.elapsed();
+            hub.rows(program.stage, chunk.worker, chunk.samples.len(), time);
+            if hub.tracing() {
+                let batch = (chunk.id.epoch, chunk.id.index);
+                hub.span(chunk.worker, program.stage, Part::Chunk, batch, start, time);
+            }
         }
         result
     }
@@ -335,7 +356,13 @@ impl Recycle for Home {
     fn recycle(&self, slot: Slot) {
         let mut state = self.0.lock();
         self.0.account(&mut state);
-        state.free.push(slot);
+        if state.allocated > self.0.slots() {
+            // A viewer has asked for fewer.
+            state.allocated -= 1;
+            self.0.tell_memory(&state);
+        } else {
+            state.free.push(slot);
+        }
         self.0.submit(&mut state);
     }
 }

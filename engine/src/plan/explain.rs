@@ -191,6 +191,7 @@ pub fn describe_run(
             port: port.clone(),
             capacity: queue.map_or(0, |q| q.depth as u32),
             fields: fields(queue.map_or(&inside, |q| &q.fields)),
+            row_bytes: queue.map_or(&inside, |q| &q.fields).iter().map(|f| f.about_bytes() as u64).sum(),
         }
     });
     telemetry::RunDescription {
@@ -199,7 +200,10 @@ pub fn describe_run(
         epochs: epochs as u32,
         steps_per_epoch: steps_per_epoch as u32,
         workers: plan.workers as u32,
+        // Who runs it knows.
+        started: 0,
         warning,
+        control: None,
         nodes: nodes.collect(),
         stages: stages.collect(),
         edges: edges.collect(),

@@ -293,7 +293,7 @@ impl Session {
         let start = Instant::now();
         let first = BatchId { epoch: before.epoch, index: before.batch };
         let mut batches = executor.start(&self.train, BatchRange { start: first, end_epoch: self.epochs });
-        let mut progress = Progress::new(hub, self.plan.stage_of(self.node), self.plan.workers);
+        let mut progress = Progress::new(hub, stop.clone(), self.plan.stage_of(self.node), self.plan.workers);
         while self.position.epoch < self.epochs && self.position.step < self.steps() {
             self.epoch(&mut *batches, &mut progress, keeper, observer)?;
             if self.position.batch < self.train.batches_per_epoch() {
@@ -429,7 +429,7 @@ impl Session {
         progress.evaluating(true);
         swapped(&mut self.average, &self.network)?;
         let metrics = evaluator.evaluate(&self.network, executor, |batch| {
-            progress.count(batch.images, batch.waited, batch.busy);
+            progress.evaluated(batch);
             observer.evaluation(batch.done, batch.of);
         });
         swapped(&mut self.average, &self.network)?;

@@ -3,15 +3,16 @@
 use std::time::Instant;
 
 use tch::{Device, TchError, Tensor};
+use telemetry::Part;
 
 use super::checkpoint::Position;
 use super::finite;
 use super::loss::{Loss, loss};
-use super::progress::Progress;
+use super::progress::{Progress, StepClock};
 use super::report::{Keeper, Moment, Observer, StepReport};
 use super::run::Session;
 use super::schedule::When;
-use crate::batch::Batch;
+use crate::batch::{Batch, BatchId};
 use crate::execute::{Batches, RunError};
 use crate::operators::Train;
 use crate::random::Key;
@@ -39,13 +40,18 @@ impl Session {
         // The loss is read a step late, so that a GPU need not be waited for.
         let mut unread: Option<Unread> = None;
         while self.position.batch < per_epoch && self.position.step < steps {
+            if progress.gate() {
+                last = Instant::now();
+            }
             let asked = Instant::now();
+            let mut clock = progress.clock(BatchId { epoch: self.position.epoch, index: self.position.batch });
             let Some(batch) = batches.next()? else { break };
             let waited = asked.elapsed();
+            clock.lap(Part::Wait);
             progress.show(&self.train, self.node, &batch);
             let learning_rate = self.optimizer.rate(&self.when());
             let images = batch.rows() as u64;
-            let done = self.step(batch)?;
+            let done = self.step(batch, &mut clock)?;
             progress.worked(images, waited, asked.elapsed() - waited);
             let now = Instant::now();
             let seconds = now.duration_since(last).as_secs_f64();
@@ -112,7 +118,7 @@ impl Session {
     }
 
     /// Forward, backward, and the update where one is due. What is to be read of it is left on the device.
-    fn step(&mut self, batch: Batch) -> Result<Done, RunError> {
+    fn step(&mut self, batch: Batch, clock: &mut StepClock<'_>) -> Result<Done, RunError> {
         let (x, y) = self.feed.tensors(batch, &self.params.input_field, &self.params.target_field)?;
         let name = &self.plan.nodes[self.node].name;
         // Torch's generator, which dropout draws from, is a function of the step like every other choice.
@@ -126,7 +132,9 @@ impl Session {
             let read = mean.f_double_value(&[]).map_err(|e| fail(e.into()))?;
             finite::check_loss(self, read, self.position.step + 1, Some(&x))?;
         }
-        let gradient_norm = self.backward(minimised, &due).map_err(fail)?;
+        clock.lap(Part::Forward);
+        let gradient_norm = self.backward(minimised, &due, clock).map_err(fail)?;
+        clock.lap(Part::Update);
         Ok(Done { loss: mean, gradient_norm })
     }
 
@@ -143,7 +151,12 @@ impl Session {
     }
 
     /// Gradients, and the update if one is due; the gradients' norm, if it was needed.
-    fn backward(&mut self, mut minimised: Tensor, due: &Due) -> Result<Option<Tensor>, TorchError> {
+    fn backward(
+        &mut self,
+        mut minimised: Tensor,
+        due: &Due,
+        clock: &mut StepClock<'_>,
+    ) -> Result<Option<Tensor>, TorchError> {
         let accumulate = self.params.accumulate;
         if accumulate > 1 {
             minimised = minimised.f_mul_scalar(1.0 / accumulate as f64)?;
@@ -152,6 +165,7 @@ impl Session {
             minimised = scale.scale(&minimised)?;
         }
         let mut gradients = Tensor::f_run_backward(&[minimised], &due.weights, false, false)?;
+        clock.lap(Part::Backward);
         if accumulate > 1 {
             gradients = sum(std::mem::take(&mut self.gradients), gradients)?;
         }

@@ -23,11 +23,7 @@ impl Client {
     /// Connects, exchanges versions, and says the token that the run asks for, if it does.
     ///
     /// `wake` is called on the reading thread after each message, to repaint.
-    pub fn connect(
-        address: &str,
-        token: Option<&str>,
-        wake: impl Fn() + Send + 'static,
-    ) -> Result<Self, ReceiveError> {
+    pub fn connect(address: &str, token: Option<&str>, wake: impl Fn() + Send + 'static) -> Result<Self, ReceiveError> {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "no such address");
         for address in address.to_socket_addrs()? {
             match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {

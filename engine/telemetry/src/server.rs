@@ -132,7 +132,8 @@ fn serve(stream: &TcpStream, hub: &Hub, token: Option<&str>, stop: &AtomicBool) 
     codec::write_greeting(&mut &*stream)?;
     codec::read_viewer_greeting(&mut &*stream)?;
     if let Some(token) = token {
-        let known = matches!(codec::read_message(&mut stream.take(4096))?, FromViewer::Token(said) if same_token(&said, token));
+        let known =
+            matches!(codec::read_message(&mut stream.take(4096))?, FromViewer::Token(said) if same_token(&said, token));
         if !known {
             let why = "the token is not that of the run".to_owned();
             return Ok(codec::write_message(&mut &*stream, &ToViewer::Declined(why))?);

@@ -71,8 +71,7 @@ fn every_message_comes_back_as_it_was() {
         before: None,
         after: Some(Pictures { width: 1, height: 1, rgb: vec![7, 8, 9], scaled: Some((0.5, -1.0)) }),
     };
-    let span =
-        Span { lane: 1, stage: 2, part: Part::Backward, epoch: 3, batch: 4, start_ns: u64::MAX, length_ns: 6 };
+    let span = Span { lane: 1, stage: 2, part: Part::Backward, epoch: 3, batch: 4, start_ns: u64::MAX, length_ns: 6 };
     let hub = hub();
     hub.rows(0, 0, 64, Duration::from_millis(3));
     let messages = [

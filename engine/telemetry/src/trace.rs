@@ -115,7 +115,8 @@ pub fn span_name(run: &RunDescription, span: &Span) -> String {
 /// Writes spans as a Chrome trace, which <https://ui.perfetto.dev> and `chrome://tracing` open.
 pub fn write_chrome(mut to: impl Write, run: &RunDescription, spans: &[Span]) -> io::Result<()> {
     write!(to, "{{\"displayTimeUnit\":\"ms\",\"traceEvents\":[")?;
-    let process = json!({ "ph": "M", "pid": 1, "name": "process_name", "args": { "name": format!("engine: {}", run.graph) } });
+    let process =
+        json!({ "ph": "M", "pid": 1, "name": "process_name", "args": { "name": format!("engine: {}", run.graph) } });
     write!(to, "\n{process}")?;
     let mut lanes: Vec<u16> = spans.iter().map(|span| span.lane).collect();
     lanes.sort_unstable();
