@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use telemetry::{NodeCounters, Place, Role, RunDescription, Snapshot};
 
-/// Rates are over at least this long, so that they can be read.
-const WINDOW_NS: u64 = 2_000_000_000;
+/// Rates are over at least this long, so that they can be read: as long as the engine's own rate of the training is.
+const WINDOW_NS: u64 = 10_000_000_000;
 /// A rate over less than this would be a guess: snapshots come ten times a second.
 const LEAST_NS: u64 = 500_000_000;
 /// Snapshots are kept this long: long enough for two batches of a slow model.
@@ -113,6 +113,8 @@ pub struct History {
     samples: VecDeque<Sample>,
     nodes: Vec<NodeRate>,
     rates: Vec<StageRate>,
+    /// Images a second of the training, as the engine says it: so that there is one number for it.
+    training: Option<f64>,
     sparks: Vec<VecDeque<f32>>,
     next_spark_ns: u64,
 }
@@ -133,6 +135,7 @@ impl History {
             samples: VecDeque::new(),
             nodes: vec![NodeRate::default(); run.nodes.len()],
             rates: vec![StageRate::default(); run.stages.len()],
+            training: None,
             sparks: vec![VecDeque::new(); run.nodes.len()],
             next_spark_ns: 0,
         }
@@ -148,6 +151,8 @@ impl History {
         while self.samples.len() > 2 && self.samples[0].elapsed_ns + KEEP_NS < now {
             self.samples.pop_front();
         }
+        let training = snapshot.training.filter(|t| !t.evaluating && t.images_per_second > 0.0);
+        self.training = training.map(|t| t.images_per_second);
         for index in 0..self.stages.len() {
             self.measure(index);
         }
@@ -175,6 +180,28 @@ impl History {
     /// Rows a second of a node over the last minute, oldest first.
     pub fn spark(&self, node: usize) -> impl ExactSizeIterator<Item = f32> + Clone + '_ {
         self.sparks[node].iter().copied()
+    }
+
+    /// Rows a second that the workers could make together, all stages of the data pipeline that are active, and the
+    /// seconds that a worker needs for a row of each node of them.
+    pub fn pool(&self) -> Option<(f64, Vec<(usize, f64)>)> {
+        let mut nodes = Vec::new();
+        for (stage, rate) in self.stages.iter().zip(&self.rates) {
+            if stage.pooled && rate.activity == Activity::Active && rate.busy_per_row.is_finite() {
+                let busy: f64 = stage.nodes.iter().map(|&n| self.nodes[n].shares.busy).sum();
+                let share = |n: usize| if busy > 0.0 { self.nodes[n].shares.busy / busy } else { 0.0 };
+                nodes.extend(stage.nodes.iter().map(|&n| (n, rate.busy_per_row * share(n))));
+            }
+        }
+        let seconds: f64 = nodes.iter().map(|(_, seconds)| seconds).sum();
+        (seconds > 0.0).then(|| (self.workers / seconds, nodes))
+    }
+
+    /// Rows a second that the model could take, if it is active.
+    pub fn model(&self) -> Option<f64> {
+        let mut all = self.stages.iter().zip(&self.rates);
+        let (_, rate) = all.find(|(s, r)| s.is_model && r.activity == Activity::Active)?;
+        rate.capacity.is_finite().then_some(rate.capacity)
     }
 
     /// Who bounds the run, once two or more snapshots say so.
@@ -227,9 +254,13 @@ impl History {
             if seconds > 0.0 { ns / 1e9 / seconds } else { 0.0 }
         };
         for &node in &stage.nodes {
+            let rows = match self.training {
+                Some(rate) if stage.is_model && active => rate,
+                _ => a_second(grown(node, |c| c.rows)),
+            };
             self.nodes[node] = NodeRate {
                 activity: window.activity,
-                rows: a_second(grown(node, |c| c.rows)),
+                rows,
                 bytes: a_second(grown(node, |c| c.bytes)),
                 shares: Shares::new(
                     share(grown(node, |c| c.busy_ns)) / stage.parallel,

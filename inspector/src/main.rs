@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use eframe::egui;
-use inspector::{InspectorApp, Live};
+use inspector::{InspectorApp, Recent, Target};
 
 /// Shows a running engine: its graph with live rates, the images at each node, the loss.
 #[derive(Parser)]
@@ -13,17 +13,22 @@ use inspector::{InspectorApp, Live};
     version,
     after_help = "\
 Examples:
-  inspector                     watch the run on this machine
-  inspector 127.0.0.1:7008      watch one that serves another port
+  inspector                     what runs on this machine, and what was looked at before
+  inspector 127.0.0.1:7007      watch a run that was started with `engine run GRAPH --inspect`
+  inspector run.rec             look at a recording: `engine run GRAPH --record run.rec`
+  inspector graphs/cifar.json   what would be run, and a button that runs it
 
-Start the run with `engine run GRAPH --inspect`.
 To watch a run on another machine, forward its port first:
   ssh -L 7007:127.0.0.1:7007 HOST"
 )]
 struct Arguments {
-    /// Address of the run.
-    #[arg(value_name = "ADDR", default_value = telemetry::DEFAULT_ADDRESS)]
-    address: String,
+    /// Address of a run, a recording, or a graph file.
+    #[arg(value_name = "WHAT")]
+    target: Option<String>,
+
+    /// The word that the run was started with (`--inspect-token`); else $ENGINE_INSPECT_TOKEN.
+    #[arg(long)]
+    token: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -42,9 +47,11 @@ fn main() -> ExitCode {
 }
 
 fn window() -> eframe::Result {
-    let address = Arguments::parse().address;
+    let arguments = Arguments::parse();
+    let token = arguments.token.or_else(|| std::env::var("ENGINE_INSPECT_TOKEN").ok()).filter(|t| !t.is_empty());
+    let title = arguments.target.as_ref().map_or("inspector".to_owned(), |target| format!("inspector: {target}"));
     let viewport = egui::ViewportBuilder::default()
-        .with_title(format!("inspector: {address}"))
+        .with_title(title)
         .with_inner_size([1600.0, 900.0])
         .with_min_inner_size([960.0, 600.0]);
     let options = eframe::NativeOptions { viewport, ..Default::default() };
@@ -52,9 +59,11 @@ fn window() -> eframe::Result {
         "inspector",
         options,
         Box::new(|creation| {
-            let context = creation.egui_ctx.clone();
-            let live = Live::start(address, move || context.request_repaint())?;
-            Ok(Box::new(InspectorApp::new(&creation.egui_ctx, Box::new(live))))
+            let mut app = InspectorApp::start_page(&creation.egui_ctx, Recent::load()).with_token(token);
+            if let Some(target) = arguments.target {
+                app.open(&creation.egui_ctx, &Target::of(&target));
+            }
+            Ok(Box::new(app))
         }),
     )
 }

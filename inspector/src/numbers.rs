@@ -62,6 +62,33 @@ pub fn bytes(value: f64) -> String {
     }
 }
 
+/// A short time in seconds: `850 ns`, `12.3 µs`, `4.56 ms`, `2.72 s`.
+pub fn duration(seconds: f64) -> String {
+    let units = [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs")];
+    match units.iter().find(|(unit, _)| seconds >= unit * 0.9995) {
+        Some((unit, name)) => format!("{} {name}", three_digits(seconds / unit)),
+        None => format!("{:.0} ns", seconds * 1e9),
+    }
+}
+
+/// A time of a run: `0:07`, `12:30`, `1:02:03`.
+pub fn clock(seconds: f64) -> String {
+    let whole = seconds.max(0.0) as u64;
+    match whole / 3600 {
+        0 => format!("{}:{:02}", whole / 60, whole % 60),
+        hours => format!("{hours}:{:02}:{:02}", whole / 60 % 60, whole % 60),
+    }
+}
+
+/// How long something will take: `40 s`, `12 min`, `3 h 20 min`.
+pub fn about(seconds: f64) -> String {
+    match seconds.max(0.0) {
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{} h {:02.0} min", (s / 3600.0).floor(), (s % 3600.0 / 60.0).floor()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +106,16 @@ mod tests {
         assert_eq!(grouped(1_403_219.0), "1,400,000");
         assert_eq!(count(2_352), "2,352");
         assert_eq!(count(100), "100");
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!(
+            [8.5e-7, 1.23e-5, 4.56e-3, 2.72, 264.0].map(duration),
+            ["850 ns", "12.3 µs", "4.56 ms", "2.72 s", "264 s"]
+        );
+        assert_eq!([7.2, 750.0, 3723.0].map(clock), ["0:07", "12:30", "1:02:03"]);
+        assert_eq!([40.0, 720.0, 12_000.0].map(about), ["40 s", "12 min", "3 h 20 min"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Where messages come from: a live engine, or memory.
+//! Where messages come from: a live engine, or memory. (A recording is in [`replay`](crate::replay).)
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use telemetry::codec::ReceiveError;
 use telemetry::{Client, FromViewer, ToViewer};
+
+use crate::replay::Replay;
 
 /// Pause between two attempts to connect.
 const RECONNECT: Duration = Duration::from_secs(1);
@@ -30,6 +32,17 @@ pub enum Event {
     Gone,
 }
 
+/// What a source is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A run that goes on, or may come.
+    Live,
+    /// A run that was recorded.
+    Recording,
+    /// A graph that is not run.
+    Plan,
+}
+
 /// Gives events and takes requests, without ever blocking.
 pub trait Source {
     /// The next event, if one has come.
@@ -38,6 +51,18 @@ pub trait Source {
     fn send(&mut self, message: FromViewer);
     /// Name of the other side, for the user.
     fn address(&self) -> &str;
+    /// The recording, if it is one.
+    fn replay(&mut self) -> Option<&mut Replay> {
+        None
+    }
+    /// What it is.
+    fn kind(&self) -> Kind {
+        Kind::Live
+    }
+    /// How long events may be handled before a frame is drawn.
+    fn patience(&self) -> Duration {
+        Duration::from_millis(4)
+    }
 }
 
 /// A connection that is kept up, on a thread of its own.
@@ -59,12 +84,13 @@ struct Closed;
 
 impl Live {
     /// Connects to `address` and keeps trying. `wake` is called on the thread after each event, to repaint.
-    pub fn start(address: String, wake: impl Fn() + Send + 'static) -> io::Result<Self> {
+    pub fn start(address: String, token: Option<String>, wake: impl Fn() + Send + 'static) -> io::Result<Self> {
         let (event_sender, events) = sync_channel(BACKLOG);
         #[expect(clippy::disallowed_methods, reason = "a frame must not wait; the client's own backlog bounds it")]
         let (nudges, inbox) = channel();
         let keeper = Keeper {
             address: address.clone(),
+            token,
             events: event_sender,
             inbox,
             nudges: nudges.clone(),
@@ -98,6 +124,7 @@ impl Drop for Live {
 /// The thread's side of a [`Live`].
 struct Keeper {
     address: String,
+    token: Option<String>,
     events: SyncSender<Event>,
     inbox: Receiver<Nudge>,
     nudges: Sender<Nudge>,
@@ -108,7 +135,7 @@ impl Keeper {
     fn keep(&self) -> Result<(), Closed> {
         loop {
             let nudges = self.nudges.clone();
-            match Client::connect(&self.address, move || drop(nudges.send(Nudge::Arrived))) {
+            match Client::connect(&self.address, self.token.as_deref(), move || drop(nudges.send(Nudge::Arrived))) {
                 Ok(client) => {
                     self.tell(Event::Connected)?;
                     self.talk(client)?;

@@ -19,6 +19,8 @@ pub struct Palette {
     pub bottleneck_card: Color32,
     /// Text on [`Palette::bottleneck`].
     pub on_bottleneck: Color32,
+    /// Ground of everything.
+    pub ground: Color32,
     /// Ground of a node.
     pub card: Color32,
     /// Line around a node.
@@ -35,6 +37,8 @@ pub struct Palette {
     pub edge: Color32,
     /// What waits in a queue.
     pub queue: Color32,
+    /// The word for a GPU.
+    pub gpu: Color32,
     /// Spark lines.
     pub spark: Color32,
     /// Text that is read.
@@ -57,6 +61,8 @@ pub struct Palette {
     pub loss_raw: Color32,
     /// The learning rate.
     pub learning_rate: Color32,
+    /// Things that have to be told apart, and whose names stand beside them.
+    pub series: [Color32; 7],
 }
 
 const DARK: Palette = Palette {
@@ -66,6 +72,7 @@ const DARK: Palette = Palette {
     bottleneck: Color32::from_rgb(0xf0, 0xa8, 0x1e),
     bottleneck_card: Color32::from_rgb(0x3a, 0x2e, 0x17),
     on_bottleneck: Color32::from_rgb(0x20, 0x16, 0x00),
+    ground: Color32::from_rgb(0x1b, 0x1b, 0x1b),
     card: Color32::from_rgb(0x2a, 0x2b, 0x2f),
     card_line: Color32::from_rgb(0x5c, 0x5e, 0x66),
     track: Color32::from_rgb(0x44, 0x46, 0x4d),
@@ -74,6 +81,7 @@ const DARK: Palette = Palette {
     frame_line: Color32::from_rgb(0x6d, 0x70, 0x7a),
     edge: Color32::from_rgb(0x80, 0x83, 0x8d),
     queue: Color32::from_rgb(0x56, 0xb4, 0xe9),
+    gpu: Color32::from_rgb(0x8f, 0xd1, 0x4f),
     spark: Color32::from_rgb(0xa9, 0xac, 0xb8),
     strong: Color32::from_rgb(0xf0, 0xf0, 0xf2),
     weak: Color32::from_rgb(0xa6, 0xa9, 0xb3),
@@ -85,6 +93,15 @@ const DARK: Palette = Palette {
     loss: Color32::from_rgb(0x56, 0xb4, 0xe9),
     loss_raw: Color32::from_rgb(0x31, 0x55, 0x6c),
     learning_rate: Color32::from_rgb(0xcc, 0x79, 0xa7),
+    series: [
+        Color32::from_rgb(0x56, 0xb4, 0xe9),
+        Color32::from_rgb(0xf0, 0xa8, 0x1e),
+        Color32::from_rgb(0x2f, 0xc4, 0x97),
+        Color32::from_rgb(0xcc, 0x79, 0xa7),
+        Color32::from_rgb(0xf0, 0xe4, 0x42),
+        Color32::from_rgb(0xe8, 0x74, 0x3b),
+        Color32::from_rgb(0x7f, 0x8f, 0xd8),
+    ],
 };
 
 const LIGHT: Palette = Palette {
@@ -94,6 +111,7 @@ const LIGHT: Palette = Palette {
     bottleneck: Color32::from_rgb(0xc7, 0x6a, 0x00),
     bottleneck_card: Color32::from_rgb(0xff, 0xf1, 0xd9),
     on_bottleneck: Color32::from_rgb(0xff, 0xff, 0xff),
+    ground: Color32::from_rgb(0xf8, 0xf8, 0xf8),
     card: Color32::from_rgb(0xff, 0xff, 0xff),
     card_line: Color32::from_rgb(0x9a, 0x9d, 0xa6),
     track: Color32::from_rgb(0xdc, 0xde, 0xe3),
@@ -102,6 +120,7 @@ const LIGHT: Palette = Palette {
     frame_line: Color32::from_rgb(0x86, 0x8a, 0x96),
     edge: Color32::from_rgb(0x80, 0x83, 0x8d),
     queue: Color32::from_rgb(0x00, 0x72, 0xb2),
+    gpu: Color32::from_rgb(0x3d, 0x78, 0x00),
     spark: Color32::from_rgb(0x6c, 0x70, 0x7c),
     strong: Color32::from_rgb(0x18, 0x18, 0x1c),
     weak: Color32::from_rgb(0x5a, 0x5d, 0x68),
@@ -113,6 +132,15 @@ const LIGHT: Palette = Palette {
     loss: Color32::from_rgb(0x00, 0x72, 0xb2),
     loss_raw: Color32::from_rgb(0xb5, 0xd4, 0xe8),
     learning_rate: Color32::from_rgb(0xb3, 0x4d, 0x86),
+    series: [
+        Color32::from_rgb(0x00, 0x72, 0xb2),
+        Color32::from_rgb(0xc7, 0x6a, 0x00),
+        Color32::from_rgb(0x00, 0x8a, 0x64),
+        Color32::from_rgb(0xb3, 0x4d, 0x86),
+        Color32::from_rgb(0x8a, 0x7d, 0x00),
+        Color32::from_rgb(0xb0, 0x3a, 0x00),
+        Color32::from_rgb(0x4b, 0x57, 0xa8),
+    ],
 };
 
 impl Palette {
@@ -150,7 +178,7 @@ pub mod graph {
     /// Between a stage and what is drawn on its edges.
     pub const RANK_GAP: f32 = 12.0;
     /// A queue's gauge.
-    pub const GAUGE: Vec2 = vec2(46.0, 26.0);
+    pub const GAUGE: Vec2 = vec2(62.0, 40.0);
     /// Height of a port's name above a gauge.
     pub const PORT: f32 = 14.0;
     /// Smallest and largest zoom.

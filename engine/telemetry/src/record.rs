@@ -19,8 +19,9 @@ const TICK: Duration = Duration::from_millis(100);
 const SNAPSHOT_TICKS: u64 = 5;
 /// Ticks between two messages of what changes slowly.
 const SLOW_TICKS: u64 = 20;
-/// Ticks between the images of all nodes.
+/// Ticks between two images of a node, and between two questions for them.
 const IMAGE_TICKS: u64 = 300;
+const WANT_TICKS: u64 = 10;
 /// Images of a sample are kept of this many samples, within so many bytes a node.
 const MAX_SAMPLES: usize = 12;
 const MAX_IMAGE_BYTES: usize = 512 << 10;
@@ -80,6 +81,8 @@ fn record(mut file: BufWriter<File>, hub: &Hub, stop: &AtomicBool) -> io::Result
     codec::write_message(&mut file, &feed.run())?;
     feed.trace(true);
     let start = Instant::now();
+    // When each node's images were written: a viewer may ask for more than a recording needs.
+    let mut shown: Vec<Option<u64>> = vec![None; hub.run().nodes.len()];
     for tick in 0.. {
         // Read before the snapshot, so that the last snapshot holds everything.
         let ended = hub.ended();
@@ -100,13 +103,14 @@ fn record(mut file: BufWriter<File>, hub: &Hub, stop: &AtomicBool) -> io::Result
         if due(SLOW_TICKS) {
             feed.slow().iter().try_for_each(&mut put)?;
         }
-        for node in 0..hub.run().nodes.len() as u32 {
-            if let Some(mut images) = feed.images(node) {
+        for (node, shown) in shown.iter_mut().enumerate() {
+            let wanted = shown.is_none_or(|then| tick - then >= IMAGE_TICKS);
+            if wanted && let Some(mut images) = feed.images(node as u32) {
                 shorten(&mut images);
                 put(&images)?;
-            }
-            if tick % IMAGE_TICKS == 0 && !last {
-                hub.want(node);
+                *shown = Some(tick);
+            } else if wanted && tick % WANT_TICKS == 0 && !last {
+                hub.want(node as u32);
             }
         }
         if last {

@@ -6,10 +6,10 @@ use eframe::egui::{
 
 use super::graph::View;
 use super::paint::{line, share_bar, spark, weak_ui};
-use crate::Run;
 use crate::history::{Activity, NodeRate, SPARK_POINTS};
 use crate::numbers::{compact, percent};
 use crate::theme::Palette;
+use crate::{Run, Tense};
 
 /// A node's card. The response says whether it was clicked.
 pub fn card_ui(ui: &mut Ui, run: &Run, view: View, node: usize, selected: bool) -> Response {
@@ -40,19 +40,16 @@ pub fn card_ui(ui: &mut Ui, run: &Run, view: View, node: usize, selected: bool) 
     let room = (right - left) * view.zoom;
     line(painter, at(left, 6.0), Align::Min, &description.name, view.font(14.5), palette.strong, room);
     line(painter, at(left, 25.0), Align::Min, &description.operator, view.font(11.0), palette.weak, room);
-    let (text, strength) = match rate.activity {
-        Activity::Active => (format!("{} rows/s", compact(rate.rows)), palette.strong),
-        Activity::Idle => ("idle".to_owned(), palette.weak),
-        Activity::Measuring => ("measuring".to_owned(), palette.weak),
-        Activity::Waiting => ("no rows yet".to_owned(), palette.weak),
-    };
+    let text = run.rate_text(node, compact);
+    let now = run.tense == Tense::Now && rate.activity == Activity::Active;
+    let strength = if now { palette.strong } else { palette.weak };
     line(painter, at(left, 42.0), Align::Min, &text, view.font(13.0), strength, room);
     share_bar(painter, area(62.0, 70.0), rate.shares, palette);
     spark(painter, area(76.0, 96.0), run.history.spark(node), SPARK_POINTS, palette.spark);
     if bounds {
         tag(ui, rect, view, palette);
     }
-    response.on_hover_ui(|ui| hover_ui(ui, &description.name, rate))
+    response.on_hover_ui(|ui| hover_ui(ui, run, node))
 }
 
 /// The word on the bottleneck's upper edge.
@@ -65,16 +62,13 @@ fn tag(ui: &Ui, card: Rect, view: View, palette: &Palette) {
     painter.text(rect.center(), eframe::egui::Align2::CENTER_CENTER, "bottleneck", font, color);
 }
 
-fn hover_ui(ui: &mut Ui, name: &str, rate: NodeRate) {
-    ui.strong(name);
-    match rate.activity {
-        Activity::Active => ui.label(format!("{} rows/s", compact(rate.rows))),
-        Activity::Idle => ui.label("idle: no rows pass now"),
-        Activity::Measuring => ui.label("measuring: a rate needs two batches"),
-        Activity::Waiting => ui.label("no rows yet"),
-    };
-    ui.label(shares_text(rate));
-    weak_ui(ui, "The line shows rows/s over the last minute");
+fn hover_ui(ui: &mut Ui, run: &Run, node: usize) {
+    ui.strong(run.name(node));
+    ui.label(run.rate_text(node, compact));
+    if run.tense != Tense::Plan {
+        ui.label(shares_text(run.history.node(node)));
+        weak_ui(ui, "The line shows rows/s over the last minute");
+    }
 }
 
 /// `busy 98 %, starved 2 %, blocked 0 %`.

@@ -6,16 +6,17 @@
 use eframe::egui::epaint::CubicBezierShape;
 use eframe::egui::{
     self, Align, Align2, Color32, CornerRadius, FontId, Key, Painter, Pos2, Rect, Sense, Shape, Stroke, StrokeKind, Ui,
-    Vec2, WidgetInfo, accesskit, vec2,
+    Vec2, WidgetInfo, accesskit, pos2, vec2,
 };
-use telemetry::EdgeDescription;
+use telemetry::{EdgeDescription, Place};
 
 use super::card::card_ui;
 use super::paint::{line, swatch_ui, weak_ui};
-use crate::Run;
+use crate::numbers::bytes;
 use crate::run::{edge_label_size, place_name};
 use crate::theme::Palette;
 use crate::theme::graph::{FIT_ZOOM, GAUGE, LEGEND, PORT, ZOOM};
+use crate::{Run, Tense};
 
 /// From the layout's points to the screen's.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -104,7 +105,7 @@ pub fn graph_ui(ui: &mut Ui, run: &Run, state: &mut GraphView, selected: &mut Op
         }
     }
     legend_ui(ui, area.rect);
-    keys(ui, run, selected);
+    keys(ui, run, state, area.rect, selected);
 }
 
 /// A stage's header, and its frame where it holds more than one node.
@@ -123,7 +124,9 @@ fn stage_ui(ui: &mut Ui, run: &Run, view: View, index: usize) {
     let text = if fused { format!("fused stage on {place}") } else { place };
     let top = rect.left_top() + vec2(9.0, 5.0) * view.zoom;
     let room = rect.width() - 18.0 * view.zoom;
-    let text = line(ui.painter(), top, Align::Min, &text, view.font(11.0), palette.weak, room);
+    // A GPU is marked: most of a graph is not on it.
+    let color = if stage.place == Place::Cpu { palette.weak } else { palette.gpu };
+    let text = line(ui.painter(), top, Align::Min, &text, view.font(11.0), color, room);
     if !stage.reasons.is_empty() {
         ui.interact(text, ui.scope_id().with(("stage", index)), Sense::hover()).on_hover_text(stage.reasons.join("\n"));
     }
@@ -147,11 +150,25 @@ fn edge_ui(ui: &mut Ui, run: &Run, view: View, index: usize) {
         ui.painter().rect_filled(room, CornerRadius::same(2), ui.visuals().panel_fill);
         ui.painter().text(top, Align2::CENTER_TOP, port, font, palette.weak);
     }
-    if edge.capacity > 0 {
+    if edge.capacity == 0 {
+        inside_ui(ui, run, index, &path);
+    } else {
         let gauge = Rect::from_min_max(label.max - vec2((label.width() + GAUGE.x) / 2.0, GAUGE.y), label.max);
         let gauge = view.rect(Rect::from_min_size(gauge.min, GAUGE));
         gauge_ui(ui, run, view, index, gauge);
     }
+}
+
+/// An edge inside a stage has no queue; what flows is told where the mouse is over it.
+fn inside_ui(ui: &mut Ui, run: &Run, index: usize, path: &[Pos2]) {
+    let (Some(start), Some(end)) = (path.first(), path.last()) else { return };
+    let edge = &run.description.edges[index];
+    let response =
+        ui.interact(Rect::from_two_pos(*start, *end).expand(6.0), ui.scope_id().with(("edge", index)), Sense::hover());
+    response.on_hover_ui(|ui| {
+        ui.label(format!("from {} to {}, in one pass", run.name(edge.from as usize), run.name(edge.to as usize)));
+        flow_ui(ui, run, index);
+    });
 }
 
 fn wire(painter: &Painter, path: &[Pos2], zoom: f32, color: Color32) {
@@ -169,28 +186,55 @@ fn wire(painter: &Painter, path: &[Pos2], zoom: f32, color: Color32) {
     }
 }
 
-/// How full a queue is: `3/4` and a bar.
+/// How full a queue is, `3/4` and a bar, and what flows through it.
 fn gauge_ui(ui: &mut Ui, run: &Run, view: View, index: usize, rect: Rect) {
     let palette = Palette::of(ui);
     let edge = &run.description.edges[index];
-    let (queued, capacity) = (run.queued(index), edge.capacity);
+    let (queued, capacity) = (run.queued(index), run.capacity(index));
     let painter = ui.painter();
-    let line = Stroke::new(1.0, palette.card_line);
-    painter.rect(rect, CornerRadius::same(4), palette.card, line, StrokeKind::Inside);
+    let ring = Stroke::new(1.0, palette.card_line);
+    painter.rect(rect, CornerRadius::same(4), palette.card, ring, StrokeKind::Inside);
     let at = rect.center_top() + vec2(0.0, 2.0 * view.zoom);
     painter.text(at, Align2::CENTER_TOP, format!("{queued}/{capacity}"), view.font(11.0), palette.strong);
-    let bar = Rect::from_min_max(rect.min + vec2(6.0, 17.0) * view.zoom, rect.max - vec2(6.0, 5.0) * view.zoom);
+    let bar = Rect::from_min_max(
+        rect.min + vec2(6.0, 17.0) * view.zoom,
+        pos2(rect.right() - 6.0 * view.zoom, rect.top() + 21.0 * view.zoom),
+    );
     painter.rect_filled(bar, CornerRadius::same(1), palette.track);
     let full = bar.width() * (queued as f32 / capacity as f32).min(1.0);
     painter.rect_filled(Rect::from_min_size(bar.min, vec2(full, bar.height())), CornerRadius::same(1), palette.queue);
+    let flow = run.flow(index);
+    let flows = run.tense == Tense::Now && flow > 0.0;
+    let words = if flows { format!("{}/s", bytes(flow)) } else { dtype(&edge.fields).to_owned() };
+    let at = pos2(rect.center().x, rect.top() + 24.0 * view.zoom);
+    line(painter, at, Align::Center, &words, view.font(9.5), palette.weak, rect.width() - 4.0);
     let response = ui.interact(rect, ui.scope_id().with(("queue", index)), Sense::hover());
     let name = queue_name(run, edge);
     response
         .widget_info(|| WidgetInfo::labeled(accesskit::Role::Meter, true, format!("{name}: {queued} of {capacity}")));
     response.on_hover_ui(|ui| {
         ui.label(format!("{name}: {queued} of {capacity} batches wait"));
-        weak_ui(ui, &edge.fields);
+        flow_ui(ui, run, index);
     });
+}
+
+/// The first field's type.
+fn dtype(fields: &str) -> &str {
+    fields.split_ascii_whitespace().nth(1).unwrap_or_default()
+}
+
+/// What flows on an edge.
+fn flow_ui(ui: &mut Ui, run: &Run, index: usize) {
+    let edge = &run.description.edges[index];
+    for field in edge.fields.split("], ") {
+        let end = if field.contains('[') && !field.ends_with(']') { "]" } else { "" };
+        ui.label(format!("{field}{end}"));
+    }
+    let mut words = format!("{} a row", bytes(edge.row_bytes as f64));
+    if run.tense == Tense::Now {
+        words += &format!(", {}/s", bytes(run.flow(index)));
+    }
+    weak_ui(ui, words);
 }
 
 fn queue_name(run: &Run, edge: &EdgeDescription) -> String {
@@ -214,17 +258,35 @@ fn legend_ui(ui: &mut Ui, area: Rect) {
         ui.add_space(8.0);
     }
     ui.with_layout(egui::Layout::right_to_left(Align::Center), |ui| {
-        let text = "click a node to look into it; drag to move, scroll to zoom, double-click to fit";
+        let text = "click a node to look into it; drag to move, scroll to zoom, F to fit";
         ui.label(egui::RichText::new(text).font(crate::theme::small()).color(palette.weak));
     });
 }
 
-/// Arrow keys go along the edges, or to the nearest node above or below; Escape selects nothing.
-fn keys(ui: &Ui, run: &Run, selected: &mut Option<usize>) {
+/// Arrow keys go along the edges, or to the nearest node above or below; Escape selects nothing. F fits, + and - zoom.
+fn keys(ui: &Ui, run: &Run, state: &mut GraphView, area: Rect, selected: &mut Option<usize>) {
     if ui.memory(|memory| memory.focused().is_some()) {
         return;
     }
-    let pressed = |key| ui.input(|i| i.key_pressed(key));
+    let pressed = |key| ui.input(|i| i.modifiers.is_none() && i.key_pressed(key));
+    if pressed(Key::F) {
+        state.view = None;
+    }
+    if let Some(view) = &mut state.view {
+        let by = if pressed(Key::Plus) || pressed(Key::Equals) {
+            1.25
+        } else if pressed(Key::Minus) {
+            0.8
+        } else {
+            1.0
+        };
+        if by != 1.0 {
+            let zoom = (view.zoom * by).clamp(ZOOM.0, ZOOM.1);
+            let middle = area.center();
+            *view = View { zoom, origin: middle + (view.origin - middle) * (zoom / view.zoom) };
+            state.fitted = None;
+        }
+    }
     if pressed(Key::Escape) {
         *selected = None;
         return;

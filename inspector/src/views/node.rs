@@ -2,22 +2,23 @@
 
 use eframe::egui::{CentralPanel, Frame, Label, Margin, Panel, RichText, ScrollArea, Sense, Ui, vec2};
 use serde_json::Value;
-use telemetry::{NodeDescription, Role};
+use telemetry::{ModelTimes, NodeDescription, Role};
 
 use super::card::shares_text;
-use super::paint::{share_bar, weak_ui};
+use super::latency::latency_ui;
+use super::paint::{share_bar, swatch_ui, weak_ui};
 use super::pictures::{Textures, batch_ui, pictures_ui};
-use crate::Run;
 use crate::history::Activity;
-use crate::numbers::{bytes, compact, count, grouped};
+use crate::numbers::{bytes, compact, count, grouped, percent};
 use crate::run::place_name;
 use crate::theme::{FACTS_WIDTH, Palette};
+use crate::{Run, Tense};
 
 /// A parameter's value is cut after this many letters; all of it is in its hover text.
 const MAX_VALUE: usize = 160;
 
 /// The node panel.
-pub fn node_ui(ui: &mut Ui, run: &Run, selected: Option<usize>, textures: &Textures) {
+pub fn node_ui(ui: &mut Ui, run: &Run, selected: Option<usize>, textures: &mut Textures) {
     let Some(node) = selected else {
         ui.add_space(8.0);
         ui.heading("No node selected");
@@ -73,17 +74,15 @@ fn role_text(role: Role) -> &'static str {
 fn counters_ui(ui: &mut Ui, run: &Run, node: usize) {
     let palette = Palette::of(ui);
     let rate = run.history.node(node);
-    title_ui(ui, "Now");
-    let speed = match rate.activity {
-        Activity::Active if rate.bytes > 0.0 => {
-            format!("{} rows/s, {}/s", grouped(rate.rows), bytes(rate.bytes))
-        }
-        Activity::Active => format!("{} rows/s", grouped(rate.rows)),
-        Activity::Idle => "idle: no rows pass now".to_owned(),
-        Activity::Measuring => "measuring".to_owned(),
-        Activity::Waiting => "no rows yet".to_owned(),
-    };
+    title_ui(ui, if run.tense == Tense::Past { "At the last" } else { "Now" });
+    let mut speed = run.rate_text(node, grouped);
+    if run.tense == Tense::Now && rate.activity == Activity::Active && rate.bytes > 0.0 {
+        speed += &format!(", {}/s", bytes(rate.bytes));
+    }
     ui.label(speed);
+    if run.tense == Tense::Plan {
+        return;
+    }
     ui.label(shares_text(rate));
     let (bar, _) = ui.allocate_exact_size(vec2(ui.available_width() - 8.0, 8.0), Sense::hover());
     share_bar(ui.painter(), bar, rate.shares, palette);
@@ -95,12 +94,52 @@ fn counters_ui(ui: &mut Ui, run: &Run, node: usize) {
         let text = format!("so far {} batches, {} rows", count(counters.batches), compact(counters.rows as f64));
         weak_ui(ui, text);
     }
+    if run.description.nodes[node].role == Role::Model {
+        parts_ui(ui, &run.latest.model);
+    }
+    let stage = &run.description.stages[run.stage_of(node)];
+    if let Some(histogram) = run.latencies.get(run.stage_of(node)).filter(|h| h.count() > 0) {
+        let what = match (run.description.nodes[node].role, stage.nodes.len()) {
+            (Role::Model, _) => "batches".to_owned(),
+            (_, 1) => format!("chunks of {} rows", stage.rows_per_chunk),
+            _ => format!("chunks of {} rows, through the whole stage", stage.rows_per_chunk),
+        };
+        title_ui(ui, "How long it takes");
+        latency_ui(ui, histogram, &what);
+    }
+}
+
+/// Where the model's time goes.
+fn parts_ui(ui: &mut Ui, times: &ModelTimes) {
+    let parts = [
+        ("forward", times.forward_ns),
+        ("backward", times.backward_ns),
+        ("update", times.update_ns),
+        ("evaluation", times.evaluation_ns),
+    ];
+    let all: u64 = parts.iter().map(|(_, ns)| *ns).fold(0, u64::saturating_add);
+    if all == 0 {
+        return;
+    }
+    title_ui(ui, "Its parts");
+    let palette = Palette::of(ui);
+    let (bar, _) = ui.allocate_exact_size(vec2(ui.available_width() - 8.0, 8.0), Sense::hover());
+    let mut left = bar.left();
+    for (index, (_, ns)) in parts.iter().enumerate() {
+        let right = left + bar.width() * (*ns as f64 / all as f64) as f32;
+        ui.painter().rect_filled(bar.with_min_x(left).with_max_x(right), 0.0, palette.series[index]);
+        left = right;
+    }
+    for (index, (name, ns)) in parts.iter().enumerate().filter(|(_, (_, ns))| *ns > 0) {
+        let share = percent(*ns as f64 / all as f64);
+        ui.horizontal(|ui| swatch_ui(ui, palette.series[index], &format!("{name} {share}")));
+    }
 }
 
 fn parameters_ui(ui: &mut Ui, description: &NodeDescription) {
     title_ui(ui, "Parameters");
     match serde_json::from_str(&description.params) {
-        Ok(Value::Object(params)) if params.is_empty() => weak_ui(ui, "none"),
+        Ok(Value::Object(params)) if params.is_empty() => drop(weak_ui(ui, "none")),
         Ok(Value::Object(params)) => {
             for (name, value) in &params {
                 ui.horizontal_wrapped(|ui| {
@@ -162,12 +201,15 @@ fn stage_ui(ui: &mut Ui, run: &Run, node: usize) {
     }
 }
 
-fn images_ui(ui: &mut Ui, run: &Run, textures: &Textures) {
+fn images_ui(ui: &mut Ui, run: &Run, textures: &mut Textures) {
     ui.add_space(4.0);
     ui.horizontal(|ui| {
         ui.label(RichText::new("Images").strong());
         if let Some(images) = &run.images {
             batch_ui(ui, images);
+            if run.tense == Tense::Now {
+                ui.checkbox(&mut textures.hold, "hold").on_hover_text("Keep these images in sight");
+            }
         }
     });
     match &run.images {
@@ -178,10 +220,13 @@ fn images_ui(ui: &mut Ui, run: &Run, textures: &Textures) {
                 .show(ui, |ui| pictures_ui(ui, images, textures));
         }
         None => {
-            ui.horizontal(|ui| {
-                ui.spinner();
-                ui.label("waiting for the next batch");
-            });
+            let words = match run.tense {
+                Tense::Plan => "Images come when the graph is run",
+                Tense::Past => "There are none of this node",
+                Tense::Now if run.latest.paused => "waiting for the next batch; the run is paused",
+                Tense::Now => "waiting for the next batch",
+            };
+            weak_ui(ui, words);
         }
     }
 }

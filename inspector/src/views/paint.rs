@@ -2,7 +2,8 @@
 
 use eframe::egui::text::{LayoutJob, TextFormat, TextWrapping};
 use eframe::egui::{
-    Align, Color32, CornerRadius, FontId, Mesh, Painter, Pos2, Rect, RichText, Sense, Shape, Stroke, Ui, pos2, vec2,
+    Align, Color32, CornerRadius, FontId, Mesh, Painter, Pos2, Rect, Response, RichText, Sense, Shape, Stroke, Ui,
+    pos2, vec2,
 };
 
 use crate::history::Shares;
@@ -84,7 +85,7 @@ pub fn swatch_ui(ui: &mut Ui, color: Color32, text: &str) {
 }
 
 /// Explaining text.
-pub fn weak_ui(ui: &mut Ui, text: impl Into<String>) {
+pub fn weak_ui(ui: &mut Ui, text: impl Into<String>) -> Response {
     let palette = Palette::of(ui);
-    ui.label(RichText::new(text).color(palette.weak));
+    ui.label(RichText::new(text).color(palette.weak))
 }

@@ -1,6 +1,8 @@
 //! A node's images: the same samples before and after it.
 
-use eframe::egui::{Align, ColorImage, Context, Grid, Image, RichText, TextureHandle, TextureOptions, Ui, Vec2, vec2};
+use eframe::egui::{
+    Align, ColorImage, Context, Grid, Image, RichText, Sense, TextureHandle, TextureOptions, Ui, Vec2, vec2,
+};
 use telemetry::{NodeImages, Pictures};
 
 use super::paint::weak_ui;
@@ -14,14 +16,18 @@ const MAX_SIDE: u32 = 2048;
 /// Width of the words left of the pictures.
 const WORDS: f32 = 42.0;
 const GAP: f32 = 6.0;
-/// Height of two lines below each sample.
-const CAPTION: f32 = 30.0;
+/// Height of a line below a sample.
+const CAPTION_LINE: f32 = 15.0;
 
 /// The images as the renderer wants them.
 #[derive(Default)]
 pub struct Textures {
     before: Vec<TextureHandle>,
     after: Vec<TextureHandle>,
+    /// The sample that is looked at closely.
+    pub close: Option<usize>,
+    /// Whether the images stay as they are.
+    pub hold: bool,
 }
 
 impl Textures {
@@ -29,6 +35,11 @@ impl Textures {
     pub fn set(&mut self, context: &Context, images: &NodeImages) {
         upload(context, "before", images.before.as_ref(), &mut self.before);
         upload(context, "after", images.after.as_ref(), &mut self.after);
+    }
+
+    /// A sample's textures, before and after.
+    pub fn of(&self, index: usize) -> [Option<&TextureHandle>; 2] {
+        [self.before.get(index), self.after.get(index)]
     }
 
     /// Shows none.
@@ -70,15 +81,25 @@ pub fn batch_ui(ui: &mut Ui, images: &NodeImages) {
 }
 
 /// The images, each sample a column with before above after.
-pub fn pictures_ui(ui: &mut Ui, images: &NodeImages, textures: &Textures) {
+pub fn pictures_ui(ui: &mut Ui, images: &NodeImages, textures: &mut Textures) {
+    if let Some(clicked) = grid_ui(ui, images, textures) {
+        textures.close = Some(clicked);
+    }
+}
+
+/// Returns the sample that was clicked.
+fn grid_ui(ui: &mut Ui, images: &NodeImages, textures: &Textures) -> Option<usize> {
+    let mut clicked = None;
     let rows = [("before", &textures.before), ("after", &textures.after)];
     let rows: Vec<_> = rows.into_iter().filter(|(_, pictures)| !pictures.is_empty()).collect();
     let samples = rows.iter().map(|(_, pictures)| pictures.len()).max().unwrap_or(0);
     let Some(size) = rows.iter().map(|(_, pictures)| pictures[0].size_vec2()).reduce(Vec2::max) else {
         weak_ui(ui, "This node's rows have no images");
-        return;
+        return None;
     };
-    let cell = cell_size(size, ui.available_size(), samples, rows.len());
+    let lines = 2.0 + if images.drawn.iter().any(|words| !words.is_empty()) { 1.0 } else { 0.0 };
+    let caption = lines * CAPTION_LINE;
+    let cell = cell_size(size, ui.available_size(), samples, rows.len(), caption);
     let columns = balanced(samples, columns(cell.x, ui.available_width()));
     ui.spacing_mut().item_spacing.y = 4.0;
     for first in (0..samples).step_by(columns) {
@@ -87,33 +108,47 @@ pub fn pictures_ui(ui: &mut Ui, images: &NodeImages, textures: &Textures) {
             for (word, pictures) in &rows {
                 weak_ui(ui, *word);
                 for index in block.clone() {
-                    picture_ui(ui, images, word, pictures.get(index), index, cell);
+                    if picture_ui(ui, images, word, pictures.get(index), index, cell) {
+                        clicked = Some(index);
+                    }
                 }
                 ui.end_row();
             }
             ui.label("");
             for index in block.clone() {
-                caption_ui(ui, images, index, cell.x);
+                caption_ui(ui, images, index, vec2(cell.x, caption));
             }
             ui.end_row();
         });
     }
+    clicked
 }
 
-fn picture_ui(ui: &mut Ui, images: &NodeImages, word: &str, picture: Option<&TextureHandle>, index: usize, cell: Vec2) {
+/// Whether it was clicked.
+fn picture_ui(
+    ui: &mut Ui,
+    images: &NodeImages,
+    word: &str,
+    picture: Option<&TextureHandle>,
+    index: usize,
+    cell: Vec2,
+) -> bool {
     let Some(picture) = picture else {
         ui.allocate_space(cell);
-        return;
+        return false;
     };
     let text = format!("{word}: {}", describe(images, index));
     let image = Image::new(picture).fit_to_exact_size(cell).maintain_aspect_ratio(true).alt_text(&text);
-    ui.add(image).on_hover_text(text);
+    let response = ui.add(image.sense(Sense::click()));
+    let clicked = response.clicked();
+    response.on_hover_text(format!("{text}\nclick to look at its pixels"));
+    clicked
 }
 
-fn caption_ui(ui: &mut Ui, images: &NodeImages, index: usize, width: f32) {
+fn caption_ui(ui: &mut Ui, images: &NodeImages, index: usize, size: Vec2) {
     let palette = Palette::of(ui);
-    ui.allocate_ui(vec2(width, CAPTION), |ui| {
-        ui.set_max_width(width);
+    ui.allocate_ui(size, |ui| {
+        ui.set_max_width(size.x);
         ui.with_layout(eframe::egui::Layout::top_down(Align::Min), |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
             let line = |text: String| RichText::new(text).font(small());
@@ -122,6 +157,9 @@ fn caption_ui(ui: &mut Ui, images: &NodeImages, index: usize, width: f32) {
             }
             if let Some(sample) = images.samples.get(index) {
                 ui.add(eframe::egui::Label::new(line(format!("#{sample}")).color(palette.weak)).truncate());
+            }
+            if let Some(drawn) = images.drawn.get(index).filter(|words| !words.is_empty()) {
+                ui.add(eframe::egui::Label::new(line(drawn.clone())).truncate()).on_hover_text(drawn);
             }
         });
     });
@@ -133,14 +171,17 @@ fn label(images: &NodeImages, index: usize) -> Option<String> {
     Some(class.cloned().unwrap_or_else(|| format!("label {label}")))
 }
 
-fn describe(images: &NodeImages, index: usize) -> String {
+/// A sample in words, such as `sample 12, cat (label 3): flipped`.
+pub fn describe(images: &NodeImages, index: usize) -> String {
+    let drawn = images.drawn.get(index).filter(|words| !words.is_empty());
+    let drawn = drawn.map(|words| format!(": {words}")).unwrap_or_default();
     let sample = images.samples.get(index).map_or_else(|| "sample".to_owned(), |s| format!("sample {s}"));
     match (label(images, index), images.labels.get(index)) {
         (Some(name), Some(label)) if !images.classes.is_empty() => {
-            format!("{sample}, {name} (label {label})")
+            format!("{sample}, {name} (label {label}){drawn}")
         }
-        (Some(name), _) => format!("{sample}, {name}"),
-        _ => sample,
+        (Some(name), _) => format!("{sample}, {name}{drawn}"),
+        _ => sample + &drawn,
     }
 }
 
@@ -155,7 +196,7 @@ fn balanced(samples: usize, columns: usize) -> usize {
 
 /// The largest size at which all samples can be seen at once. Small pictures grow by whole factors, so that each of
 /// their pixels is as large as the others.
-fn cell_size(picture: Vec2, area: Vec2, samples: usize, rows: usize) -> Vec2 {
+fn cell_size(picture: Vec2, area: Vec2, samples: usize, rows: usize, caption: f32) -> Vec2 {
     let scales: Vec<f32> = if picture.x <= 48.0 {
         (2..=5).rev().map(|scale| scale as f32).collect()
     } else {
@@ -164,7 +205,7 @@ fn cell_size(picture: Vec2, area: Vec2, samples: usize, rows: usize) -> Vec2 {
     let fits = |scale: &&f32| {
         let cell = picture * **scale;
         let blocks = samples.div_ceil(columns(cell.x, area.x)) as f32;
-        WORDS + cell.x <= area.x && blocks * (rows as f32 * (cell.y + 3.0) + CAPTION + 4.0) <= area.y
+        WORDS + cell.x <= area.x && blocks * (rows as f32 * (cell.y + 3.0) + caption + 4.0) <= area.y
     };
     let scale = scales.iter().find(fits).or(scales.last()).copied().unwrap_or(1.0);
     picture * scale
@@ -192,7 +233,7 @@ mod tests {
     #[test]
     fn pictures_are_as_large_as_there_is_room() {
         let picture = vec2(32.0, 32.0);
-        assert_eq!(cell_size(picture, vec2(900.0, 500.0), 8, 2), vec2(96.0, 96.0));
-        assert_eq!(cell_size(picture, vec2(200.0, 100.0), 64, 2), vec2(64.0, 64.0));
+        assert_eq!(cell_size(picture, vec2(900.0, 500.0), 8, 2, 30.0), vec2(96.0, 96.0));
+        assert_eq!(cell_size(picture, vec2(200.0, 100.0), 64, 2, 30.0), vec2(64.0, 64.0));
     }
 }

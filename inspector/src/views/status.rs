@@ -1,43 +1,31 @@
-//! The line on top: how the connection stands, how far the training is, who bounds the run.
+//! The lines on top: how the connection stands, how far the training is, who bounds the run.
 
 use eframe::egui::{self, Align, Color32, Frame, Layout, Margin, RichText, Sense, Ui, vec2};
 use telemetry::Ended;
 
 use super::paint::weak_ui;
 use crate::history::Bottleneck;
-use crate::numbers::{count, grouped};
+use crate::numbers::{about, count, grouped};
 use crate::theme::Palette;
-use crate::{Connection, Run};
+use crate::{Connection, Run, Tense};
 
-/// The status line.
+/// The connection and the progress.
 pub fn status_ui(ui: &mut Ui, connection: &Connection, address: &str, run: Option<&Run>) {
     let palette = Palette::of(ui);
-    ui.add_space(3.0);
-    ui.horizontal_wrapped(|ui| {
-        let (text, color) = connection_text(connection, address, run.is_some(), palette);
-        let (dot, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
-        ui.painter().circle_filled(dot.center(), 4.5, color);
-        ui.label(RichText::new(text).color(color));
-        let Some(run) = run else { return };
-        ui.separator();
-        ui.label(RichText::new(&run.description.graph).strong());
-        progress_ui(ui, run);
-        // Who bounds a run that is over helps nobody decide anything, but is still worth reading.
-        if let Some(bottleneck) = run.history.bottleneck() {
-            ui.separator();
-            ui.label(RichText::new(bottleneck_sentence(run, bottleneck)).color(palette.bottleneck));
-        }
-        if run.lost > 0 {
-            ui.separator();
-            let text = format!("{} snapshots skipped", count(run.lost));
-            ui.label(RichText::new(text).color(palette.weak))
-                .on_hover_text("This window was too slow for them. The numbers are right nevertheless: they are counted by the engine.");
-        }
-    });
-    ui.add_space(3.0);
+    let (text, color) = connection_text(connection, address, run.is_some(), palette);
+    let (dot, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
+    ui.painter().circle_filled(dot.center(), 4.5, color);
+    ui.label(RichText::new(text).color(color));
+    let Some(run) = run else { return };
+    ui.separator();
+    ui.label(RichText::new(&run.description.graph).strong());
+    if run.latest.paused && run.tense == Tense::Now {
+        ui.label(RichText::new("paused").strong().color(palette.offline));
+    }
+    progress_ui(ui, run, *connection == Connection::Live);
 }
 
-fn progress_ui(ui: &mut Ui, run: &Run) {
+fn progress_ui(ui: &mut Ui, run: &Run, live: bool) {
     let Some(training) = run.latest.training else {
         return;
     };
@@ -46,9 +34,55 @@ fn progress_ui(ui: &mut Ui, run: &Run) {
     ui.separator();
     ui.label(format!("step {} of {}", count(training.step), count(training.steps)));
     ui.separator();
-    ui.label(RichText::new(format!("{} img/s", grouped(training.images_per_second))).strong());
+    let rate = format!("{} img/s", grouped(training.images_per_second));
+    let rate = if run.tense == Tense::Now { rate } else { format!("was {rate}") };
+    ui.label(RichText::new(rate).strong())
+        .on_hover_text("Over the last ten seconds of training, as the engine says it");
+    if run.tense != Tense::Now {
+        return;
+    }
     if training.evaluating {
         weak_ui(ui, "evaluating now");
+    } else if let Some(left) = run.seconds_left().filter(|left| *left >= 1.0 && live) {
+        weak_ui(ui, format!("about {} left", about(left))).on_hover_text("At this rate, without evaluations");
+    }
+}
+
+/// Who bounds the run, in a sentence; and what was said last. `beside` is drawn at the right end of the line.
+pub fn sentence_ui(ui: &mut Ui, run: &Run, message: Option<&str>, beside: impl FnOnce(&mut Ui)) {
+    let palette = Palette::of(ui);
+    ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
+        beside(ui);
+        let left = Layout::left_to_right(Align::Center).with_main_wrap(true);
+        ui.with_layout(left, |ui| words_ui(ui, run, message, palette));
+    });
+}
+
+fn words_ui(ui: &mut Ui, run: &Run, message: Option<&str>, palette: &Palette) {
+    let sentence = match run.history.bottleneck() {
+        Some(bottleneck) => RichText::new(bottleneck_sentence(run, bottleneck)).color(palette.bottleneck),
+        None => RichText::new(no_bottleneck(run)).color(palette.weak),
+    };
+    ui.label(sentence);
+    if run.lost > 0 {
+        ui.separator();
+        let text = format!("{} snapshots skipped", count(run.lost));
+        weak_ui(ui, text).on_hover_text(
+            "This window was too slow for them. The numbers are right nevertheless: they are counted by the engine.",
+        );
+    }
+    if let Some(message) = message {
+        ui.separator();
+        ui.label(RichText::new(message).color(palette.live));
+    }
+}
+
+fn no_bottleneck(run: &Run) -> &'static str {
+    match run.tense {
+        Tense::Plan => "This is what would be run. Click a node to see why it is planned as it is.",
+        Tense::Past => "Nothing was active at the last",
+        Tense::Now if run.latest.paused => "Paused by a viewer: nothing is active",
+        Tense::Now => "What bounds the run is known after a few batches",
     }
 }
 
@@ -66,20 +100,30 @@ pub fn empty_ui(ui: &mut Ui, connection: &Connection, address: &str) {
     let palette = Palette::of(ui);
     ui.with_layout(Layout::top_down(Align::Center), |ui| {
         ui.add_space((ui.available_height() * 0.3).max(10.0));
-        if let Connection::Refused(reason) = connection {
-            ui.heading("This engine cannot be shown");
-            ui.label(RichText::new(reason).color(palette.trouble));
-            return;
+        match connection {
+            Connection::Refused(reason) => {
+                ui.heading("This cannot be shown");
+                ui.set_max_width(900.0);
+                ui.label(RichText::new(reason).color(palette.trouble));
+            }
+            Connection::Planned => {
+                ui.heading("The engine is planning");
+                weak_ui(ui, address);
+            }
+            _ => {
+                ui.heading("No run to show yet");
+                ui.label("Start one in another terminal, and it appears here by itself:");
+                ui.add_space(6.0);
+                ui.monospace("engine run graphs/cifar.json --inspect");
+                ui.add_space(6.0);
+                weak_ui(
+                    ui,
+                    format!(
+                        "Looking for it on {address}. A run that serves another address is shown by `inspector ADDR`."
+                    ),
+                );
+            }
         }
-        ui.heading("No run to show yet");
-        ui.label("Start one in another terminal, and it appears here by itself:");
-        ui.add_space(6.0);
-        ui.monospace("engine run graphs/cifar.json --inspect");
-        ui.add_space(6.0);
-        weak_ui(
-            ui,
-            format!("Looking for it on {address}. A run that serves another address is shown by `inspector ADDR`."),
-        );
     });
 }
 
@@ -90,15 +134,42 @@ fn connection_text(connection: &Connection, address: &str, has_run: bool, palett
             (format!("connecting to {address}, is `engine run … --inspect` running?"), palette.offline)
         }
         Connection::Live => ("live".to_owned(), palette.live),
-        Connection::Ended(Ended::Finished) => ("the run has ended: all epochs were trained".to_owned(), palette.live),
-        Connection::Ended(Ended::Stopped) => ("the run has ended: it was stopped".to_owned(), palette.offline),
-        Connection::Ended(Ended::Failed(reason)) => (format!("the run has ended: {reason}"), palette.trouble),
+        Connection::Recorded(None) => (format!("recording {}", file_name(address)), palette.queue),
+        Connection::Recorded(Some(ended)) => {
+            (format!("recording {}: {}", file_name(address), ended_text(ended)), palette.queue)
+        }
+        Connection::Planned => (format!("plan of {}", file_name(address)), palette.queue),
+        Connection::Ended(ended) => {
+            let color = match ended {
+                Ended::Finished => palette.live,
+                Ended::Stopped => palette.offline,
+                Ended::Failed(_) => palette.trouble,
+            };
+            (ended_text(ended), color)
+        }
         Connection::Gone => ("the engine has gone; reconnecting".to_owned(), palette.offline),
-        Connection::Refused(reason) => (format!("{address}: {reason}"), palette.trouble),
+        Connection::Refused(reason) => (format!("{}: {}", file_name(address), first_line(reason)), palette.trouble),
     }
 }
 
-/// Who bounds the run, and what the rest could do.
+fn ended_text(ended: &Ended) -> String {
+    match ended {
+        Ended::Finished => "the run has ended: all epochs were trained".to_owned(),
+        Ended::Stopped => "the run has ended: it was stopped".to_owned(),
+        Ended::Failed(reason) => format!("the run has ended: {reason}"),
+    }
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or(text)
+}
+
+/// Who bounds the run, and what the rest could do. The rate is the run's own, where it has one, so that there is one
+/// number for it.
 pub fn bottleneck_sentence(run: &Run, bottleneck: Bottleneck) -> String {
     let stage = &run.description.stages[bottleneck.stage];
     let mut name = run.name(bottleneck.node).to_owned();
@@ -107,12 +178,20 @@ pub fn bottleneck_sentence(run: &Run, bottleneck: Bottleneck) -> String {
     }
     let evaluating = run.latest.training.is_some_and(|t| t.evaluating);
     let what = if evaluating { "evaluation" } else { "run" };
-    let bound = format!("{name} bounds the {what} at {} img/s", grouped(bottleneck.capacity));
+    let now = run.tense == Tense::Now;
+    let bounds = if now { "bounds" } else { "bounded" };
+    let rate = run.training_rate().unwrap_or(bottleneck.capacity);
+    let bound = format!("{name} {bounds} the {what} at {} img/s", grouped(rate));
+    let have = if now { "" } else { " have" };
     match bottleneck.rest.map(grouped) {
         Some(rest) if bottleneck.is_model => {
-            format!("{bound}; the data pipeline could deliver {rest}")
+            let deliver = if now { "deliver" } else { "delivered" };
+            format!("{bound}; the data pipeline could{have} {deliver} {rest}")
         }
-        Some(rest) => format!("{bound}; the model could take {rest}"),
+        Some(rest) => {
+            let take = if now { "take" } else { "taken" };
+            format!("{bound}; the model could{have} {take} {rest}")
+        }
         None => bound,
     }
 }

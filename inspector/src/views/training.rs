@@ -1,16 +1,19 @@
 //! How the training goes: the loss, the learning rate, the epochs.
 
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
 use eframe::egui::{
-    Align, CentralPanel, Checkbox, Frame, Grid, Label, Layout, Margin, Panel, RichText, ScrollArea, Ui,
+    Align, Button, CentralPanel, Checkbox, Color32, ComboBox, Frame, Grid, Label, Layout, Margin, Panel, RichText,
+    ScrollArea, TextEdit, Ui,
 };
 use egui_plot::{AxisHints, HoverPosition, Line, Plot, PlotPoint, PlotPoints};
-use telemetry::{CurvePoint, EpochResult};
+use telemetry::{CurvePoint, EpochResult, Recording, RecordingError, ToViewer};
 
-use super::paint::weak_ui;
-use crate::Run;
+use super::paint::{swatch_ui, weak_ui};
+use crate::target::{Recent, Target};
 use crate::theme::{EPOCHS_WIDTH, LEARNING_RATE_HEIGHT, Palette};
+use crate::{Run, Tense};
 
 /// Points of a line; a plot has no more pixels.
 const MAX_POINTS: usize = 1_500;
@@ -24,33 +27,98 @@ const X_LABELS: RangeInclusive<f32> = 30.0..=45.0;
 pub struct TrainingView {
     log: bool,
     smooth: bool,
+    lower: Lower,
+    /// Other runs, drawn behind this one.
+    pub overlays: Vec<Overlay>,
+    /// What the user types in to compare with.
+    other: String,
 }
 
 impl Default for TrainingView {
     fn default() -> Self {
-        Self { log: false, smooth: true }
+        Self { log: false, smooth: true, lower: Lower::LearningRate, overlays: Vec::new(), other: String::new() }
     }
+}
+
+/// What the lower plot shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lower {
+    LearningRate,
+    Speed,
+    Accuracy,
+}
+
+impl Lower {
+    fn name(self) -> &'static str {
+        match self {
+            Self::LearningRate => "Learning rate",
+            Self::Speed => "Images a second",
+            Self::Accuracy => "Test accuracy",
+        }
+    }
+}
+
+/// Another run, to compare with.
+pub struct Overlay {
+    /// What it is called.
+    pub name: String,
+    /// Its curve.
+    pub curve: Vec<CurvePoint>,
+    /// Its epochs.
+    pub epochs: Vec<EpochResult>,
+}
+
+impl Overlay {
+    /// That of a recording.
+    pub fn open(path: &Path) -> Result<Self, RecordingError> {
+        let recording = Recording::read(path)?;
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let mut overlay = Self { name, curve: Vec::new(), epochs: Vec::new() };
+        for (_, message) in recording.messages {
+            if let ToViewer::Snapshot(mut snapshot) = message {
+                overlay.curve.append(&mut snapshot.curve);
+                overlay.epochs.append(&mut snapshot.epochs);
+            }
+        }
+        Ok(overlay)
+    }
+}
+
+/// What the user wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrainingAction {
+    /// The curve as CSV.
+    SaveCurve,
+    /// The table of epochs as CSV.
+    SaveEpochs,
+    /// The curve of a recording behind this one.
+    Compare(PathBuf),
 }
 
 /// The training panel.
-pub fn training_ui(ui: &mut Ui, run: &Run, state: &mut TrainingView) {
+pub fn training_ui(ui: &mut Ui, run: &Run, state: &mut TrainingView, recent: &Recent) -> Option<TrainingAction> {
     if run.description.epochs == 0 {
         ui.add_space(8.0);
         ui.heading("Nothing is trained");
-        ui.label("This run measures the data pipeline alone. `engine run` trains, and its loss appears here.");
-        return;
+        ui.label(match run.tense {
+            Tense::Plan => "The loss appears here when the graph is run.",
+            _ => "This run measures the data pipeline alone. `engine run` trains, and its loss appears here.",
+        });
+        return None;
     }
     let width = EPOCHS_WIDTH.min(ui.available_width() * 0.42);
     let frame = Frame::new().inner_margin(Margin { left: 8, ..Margin::ZERO });
+    let mut action = None;
     Panel::right("epochs").frame(frame).default_size(width).resizable(true).show(ui, |ui| {
         ui.set_min_size(ui.available_size());
-        epochs_ui(ui, &run.latest.epochs);
+        epochs_ui(ui, &run.epochs, &mut action);
     });
     let frame = Frame::new().inner_margin(Margin { right: 8, ..Margin::ZERO });
-    CentralPanel::no_frame().frame(frame).show(ui, |ui| curves_ui(ui, run, state));
+    CentralPanel::no_frame().frame(frame).show(ui, |ui| curves_ui(ui, run, state, recent, &mut action));
+    action
 }
 
-fn curves_ui(ui: &mut Ui, run: &Run, state: &mut TrainingView) {
+fn curves_ui(ui: &mut Ui, run: &Run, state: &mut TrainingView, recent: &Recent, action: &mut Option<TrainingAction>) {
     let palette = Palette::of(ui);
     ui.horizontal(|ui| {
         ui.label(RichText::new("Training loss").strong());
@@ -60,25 +128,114 @@ fn curves_ui(ui: &mut Ui, run: &Run, state: &mut TrainingView) {
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.add(Checkbox::new(&mut state.smooth, "smooth"));
             ui.add(Checkbox::new(&mut state.log, "log scale"));
+            if ui.add_enabled(!run.curve.is_empty(), Button::new("CSV").small()).clicked() {
+                *action = Some(TrainingAction::SaveCurve);
+            }
+            ui.menu_button("Compare…", |ui| compare_ui(ui, state, recent, action));
         });
     });
+    overlays_ui(ui, state);
     if run.curve.is_empty() {
         weak_ui(ui, "The curve begins with the first step");
         return;
     }
     let height = (ui.available_height() - LEARNING_RATE_HEIGHT - 34.0).max(60.0);
     loss_ui(ui, run, state, height);
+    lower_ui(ui, run, state);
+}
+
+/// Recordings to choose from.
+fn compare_ui(ui: &mut Ui, state: &mut TrainingView, recent: &Recent, action: &mut Option<TrainingAction>) {
+    ui.set_min_width(360.0);
+    weak_ui(ui, "Draw the curve of a recording behind this one");
+    for target in &recent.targets {
+        if let Target::Recording(path) = target
+            && ui.add(Button::new(target.text()).truncate()).clicked()
+        {
+            *action = Some(TrainingAction::Compare(path.clone()));
+            ui.close();
+        }
+    }
     ui.horizontal(|ui| {
-        ui.label(RichText::new("Learning rate").strong());
-        if let Some(training) = run.latest.training {
-            let text = format!("{:.4}", training.learning_rate);
-            ui.label(RichText::new(text).strong().color(palette.learning_rate));
+        ui.add(TextEdit::singleline(&mut state.other).hint_text("run.rec, or drop the file on the window"));
+        if ui.add_enabled(!state.other.trim().is_empty(), Button::new("Add")).clicked() {
+            *action = Some(TrainingAction::Compare(state.other.trim().into()));
+            ui.close();
         }
     });
-    let rates = points(&run.curve, |p| p.learning_rate);
-    plot("learning rate", LEARNING_RATE_HEIGHT, |value| format!("{value:.4}"))
-        .include_y(0.0)
-        .show(ui, |plot| plot.line(Line::new("learning rate", rates).color(palette.learning_rate).width(1.8)));
+}
+
+/// The runs that are compared with; a click takes one away.
+fn overlays_ui(ui: &mut Ui, state: &mut TrainingView) {
+    if state.overlays.is_empty() {
+        return;
+    }
+    let palette = Palette::of(ui);
+    let mut gone = None;
+    ui.horizontal_wrapped(|ui| {
+        swatch_ui(ui, palette.loss, "this run");
+        for (index, overlay) in state.overlays.iter().enumerate() {
+            swatch_ui(ui, overlay_color(palette, index), &overlay.name);
+            if ui.small_button("remove").clicked() {
+                gone = Some(index);
+            }
+        }
+    });
+    if let Some(index) = gone {
+        state.overlays.remove(index);
+    }
+}
+
+fn overlay_color(palette: &Palette, index: usize) -> Color32 {
+    palette.series[1 + index % (palette.series.len() - 1)]
+}
+
+fn lower_ui(ui: &mut Ui, run: &Run, state: &mut TrainingView) {
+    let palette = Palette::of(ui);
+    ui.horizontal(|ui| {
+        let combo =
+            ComboBox::from_id_salt("lower").width(140.0).selected_text(RichText::new(state.lower.name()).strong());
+        combo.show_ui(ui, |ui| {
+            for lower in [Lower::LearningRate, Lower::Speed, Lower::Accuracy] {
+                ui.selectable_value(&mut state.lower, lower, lower.name());
+            }
+        });
+        let value = match state.lower {
+            Lower::LearningRate => run.latest.training.map(|t| format!("{:.4}", t.learning_rate)),
+            Lower::Speed => run.latest.training.map(|t| format!("{:.0} img/s", t.images_per_second)),
+            Lower::Accuracy => run.epochs.last().and_then(|e| e.test_accuracy).map(accuracy_text),
+        };
+        if let Some(value) = value {
+            ui.label(RichText::new(value).strong().color(palette.learning_rate));
+        }
+    });
+    let lower = state.lower;
+    let value = move |value: f64| match lower {
+        Lower::LearningRate => format!("{value:.4}"),
+        Lower::Speed => format!("{value:.0} img/s"),
+        Lower::Accuracy => accuracy_text(value as f32),
+    };
+    let line = |curve: &[CurvePoint], epochs: &[EpochResult]| match lower {
+        Lower::LearningRate => points(curve, |p| p.learning_rate),
+        Lower::Speed => points(curve, |p| p.images_per_second.into()),
+        Lower::Accuracy => {
+            let point = |e: &EpochResult| Some(PlotPoint::new(e.step as f64, f64::from(e.test_accuracy?)));
+            PlotPoints::Owned(epochs.iter().filter_map(point).collect())
+        }
+    };
+    let name = lower.name().to_lowercase();
+    plot("learning rate", LEARNING_RATE_HEIGHT, value).include_y(0.0).show(ui, |plot| {
+        for (index, other) in state.overlays.iter().enumerate() {
+            let points = line(&other.curve, &other.epochs);
+            plot.line(Line::new(&other.name, points).color(overlay_color(palette, index)).width(1.4));
+        }
+        let points = line(&run.curve, &run.epochs);
+        plot.line(Line::new(name, points).color(palette.learning_rate).width(1.8));
+    });
+}
+
+fn accuracy_text(accuracy: f32) -> String {
+    format!("{:.2} %", accuracy * 100.0)
 }
 
 fn loss_ui(ui: &mut Ui, run: &Run, state: &TrainingView, height: f32) {
@@ -96,6 +253,11 @@ fn loss_ui(ui: &mut Ui, run: &Run, state: &TrainingView, height: f32) {
         plot = plot.include_y(0.0);
     }
     plot.y_axis_formatter(move |mark, _| short(real(mark.value))).show(ui, |plot| {
+        for (index, other) in state.overlays.iter().enumerate() {
+            let curve = if state.smooth { smoothed(&other.curve) } else { other.curve.clone() };
+            let line = Line::new(&other.name, points(&curve, |p| scale(p.loss.into())));
+            plot.line(line.color(overlay_color(palette, index)).width(1.6));
+        }
         let color = if smooth.is_some() { palette.loss_raw } else { palette.loss };
         plot.line(Line::new("loss of a step", raw).color(color).width(1.0));
         if let Some(smooth) = smooth {
@@ -155,15 +317,20 @@ fn smoothed(curve: &[CurvePoint]) -> Vec<CurvePoint> {
     curve.iter().map(smooth).collect()
 }
 
-fn epochs_ui(ui: &mut Ui, epochs: &[EpochResult]) {
+fn epochs_ui(ui: &mut Ui, epochs: &[EpochResult], action: &mut Option<TrainingAction>) {
     let palette = Palette::of(ui);
-    ui.label(RichText::new("Epochs").strong());
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("Epochs").strong());
+        if !epochs.is_empty() && ui.add(Button::new("CSV").small()).on_hover_text("Save the table").clicked() {
+            *action = Some(TrainingAction::SaveEpochs);
+        }
+    });
     let Some(last) = epochs.last() else {
         ui.add(Label::new("The first row comes with the end of the first epoch").wrap());
         return;
     };
     if let Some(accuracy) = last.test_accuracy {
-        ui.label(RichText::new(format!("{:.2} %", accuracy * 100.0)).size(26.0).strong().color(palette.live));
+        ui.label(RichText::new(accuracy_text(accuracy)).size(26.0).strong().color(palette.live));
         weak_ui(ui, format!("test accuracy after epoch {}", last.epoch));
     }
     ui.add_space(4.0);
@@ -182,7 +349,7 @@ fn epochs_ui(ui: &mut Ui, epochs: &[EpochResult]) {
 
 fn epoch_row_ui(ui: &mut Ui, epoch: &EpochResult) {
     ui.label(epoch.epoch.to_string());
-    ui.label(epoch.test_accuracy.map_or_else(|| "none".to_owned(), |a| format!("{:.2} %", a * 100.0)));
+    ui.label(epoch.test_accuracy.map_or_else(|| "none".to_owned(), accuracy_text));
     ui.label(format!("{:.3}", epoch.train_loss));
     ui.label(if epoch.seconds < 100.0 { format!("{:.1} s", epoch.seconds) } else { format!("{:.0} s", epoch.seconds) });
     ui.end_row();
@@ -193,7 +360,12 @@ mod tests {
     use super::*;
 
     fn curve(losses: &[f32]) -> Vec<CurvePoint> {
-        let point = |(i, &loss): (usize, &f32)| CurvePoint { step: i as u64 + 1, loss, learning_rate: 0.1 };
+        let point = |(i, &loss): (usize, &f32)| CurvePoint {
+            step: i as u64 + 1,
+            loss,
+            learning_rate: 0.1,
+            images_per_second: 0.0,
+        };
         losses.iter().enumerate().map(point).collect()
     }
 
