@@ -97,7 +97,7 @@ fn the_stage_with_the_least_capacity_bounds_the_run() {
     assert!(model.is_model && model.node == 2 && close(model.capacity, 100.0), "{model:?}");
     assert!(close(model.rest.expect("the data"), 4_000.0), "{model:?}");
 
-    history.push(&snapshot(5_000, [(400, 200), (400, 3_900), (400, 2_100)]));
+    history.push(&snapshot(13_000, [(1_300, 200), (1_300, 19_500), (1_300, 3_000)]));
     let data = history.bottleneck().expect("two rates");
     assert!(!data.is_model && data.stage == 0 && data.node == 1, "{data:?}");
 }

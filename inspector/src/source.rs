@@ -33,9 +33,10 @@ pub enum Event {
 }
 
 /// What a source is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
     /// A run that goes on, or may come.
+    #[default]
     Live,
     /// A run that was recorded.
     Recording,
@@ -190,11 +191,17 @@ impl Keeper {
 /// A source that tests fill by hand; clones share their content.
 #[derive(Clone, Default)]
 pub struct Memory {
+    kind: Kind,
     events: Rc<RefCell<VecDeque<Event>>>,
     sent: Rc<RefCell<Vec<FromViewer>>>,
 }
 
 impl Memory {
+    /// One that says to be of this kind.
+    pub fn of(kind: Kind) -> Self {
+        Self { kind, ..Self::default() }
+    }
+
     /// Appends an event.
     pub fn push(&self, event: Event) {
         self.events.borrow_mut().push_back(event);
@@ -217,5 +224,9 @@ impl Source for Memory {
 
     fn address(&self) -> &str {
         "memory"
+    }
+
+    fn kind(&self) -> Kind {
+        self.kind
     }
 }

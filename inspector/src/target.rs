@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn the_latest_comes_first_and_once() {
-        let file = std::env::temp_dir().join(format!("inspector-recent-{}", std::process::id()));
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("recent");
         let mut recent = Recent::from(file.clone());
         for text in ["a:1", "b:2", "a:1"] {
             recent.add(&Target::of(text));
@@ -118,7 +119,6 @@ mod tests {
         for port in 0..30 {
             recent.add(&Target::Address(format!("c:{port}")));
         }
-        assert_eq!(Recent::from(file.clone()).targets.len(), KEEP);
-        fs::remove_file(file).expect("it was written");
+        assert_eq!(Recent::from(file).targets.len(), KEEP);
     }
 }

@@ -144,6 +144,16 @@ const LIGHT: Palette = Palette {
 };
 
 impl Palette {
+    /// The colours on dark ground.
+    pub fn dark() -> &'static Self {
+        &DARK
+    }
+
+    /// The colours on light ground.
+    pub fn light() -> &'static Self {
+        &LIGHT
+    }
+
     /// The colours of the theme in use.
     pub fn of(ui: &Ui) -> &'static Self {
         if ui.visuals().dark_mode { &DARK } else { &LIGHT }
@@ -190,7 +200,7 @@ pub mod graph {
 }
 
 /// Share of the window's height that the graph takes, and its least height.
-pub const GRAPH_SHARE: f32 = 0.41;
+pub const GRAPH_SHARE: f32 = 0.35;
 /// Least height of the graph.
 pub const GRAPH_MIN: f32 = 180.0;
 /// Share of the window's width that the node panel takes.

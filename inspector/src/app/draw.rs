@@ -1,6 +1,6 @@
 //! Where each panel is.
 
-use eframe::egui::{self, Align, Button, CentralPanel, Layout, Panel, RichText, TextEdit, ThemePreference, Ui};
+use eframe::egui::{self, Button, CentralPanel, Panel, RichText, TextEdit, ThemePreference, Ui};
 use telemetry::FromViewer;
 
 use super::actions::Export;
@@ -9,6 +9,13 @@ use crate::run::Tense;
 use crate::theme;
 use crate::views;
 use crate::views::training::TrainingAction;
+
+/// What was chosen in the menus.
+#[derive(Default)]
+struct Menu {
+    export: Option<Export>,
+    leave: bool,
+}
 
 impl InspectorApp {
     pub(super) fn draw(&mut self, ui: &mut Ui) {
@@ -29,6 +36,10 @@ impl InspectorApp {
             Panel::bottom("replay").show(ui, |ui| views::replay::replay_ui(ui, replay));
         }
         let Some(run) = &self.run else { return };
+        // First, since its keys are not for the graph.
+        if let Some(images) = &run.images {
+            views::zoom::zoom_ui(ui, images, &mut self.views.textures);
+        }
         let mut selected = self.selected;
         Panel::top("graph")
             .resizable(true)
@@ -44,9 +55,6 @@ impl InspectorApp {
                 ui.set_min_size(ui.available_size());
                 views::node::node_ui(ui, run, selected, &mut self.views.textures);
             });
-        if let Some(images) = &run.images {
-            views::zoom::zoom_ui(ui, images, &mut self.views.textures);
-        }
         CentralPanel::default().show(ui, |ui| self.draw_tabs(ui));
         self.select(selected);
     }
@@ -63,12 +71,18 @@ impl InspectorApp {
     fn draw_header(&mut self, ui: &mut Ui, address: &str) {
         ui.add_space(3.0);
         let mut asked = None;
-        ui.horizontal_wrapped(|ui| {
-            views::status::status_ui(ui, &self.connection, address, self.run.as_ref());
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                self.menu(ui);
-            });
-        });
+        let mut asked_menu = Menu::default();
+        egui::Sides::new().shrink_left().wrap().show(
+            ui,
+            |ui| views::status::status_ui(ui, &self.connection, address, self.run.as_ref()),
+            |ui| asked_menu = self.menu(ui),
+        );
+        if let Some(export) = asked_menu.export {
+            self.export(ui, export);
+        }
+        if asked_menu.leave {
+            return self.leave();
+        }
         if self.connection == Connection::Planned && self.run.is_some() {
             self.draw_launch(ui);
         }
@@ -106,10 +120,9 @@ impl InspectorApp {
         });
     }
 
-    fn menu(&mut self, ui: &mut Ui) {
+    fn menu(&self, ui: &mut Ui) -> Menu {
         let mut theme = ui.ctx().options(|options| options.theme_preference);
-        let mut export = None;
-        let mut leave = false;
+        let mut asked = Menu::default();
         ui.menu_button("View", |ui| {
             let themes = [
                 (ThemePreference::System, "as the system"),
@@ -123,7 +136,7 @@ impl InspectorApp {
             }
             ui.separator();
             if ui.button("Start page").clicked() {
-                leave = true;
+                asked.leave = true;
                 ui.close();
             }
         });
@@ -131,18 +144,13 @@ impl InspectorApp {
             ui.menu_button("Export", |ui| {
                 for choice in Export::ALL {
                     if ui.button(choice.name()).clicked() {
-                        export = Some(choice);
+                        asked.export = Some(choice);
                         ui.close();
                     }
                 }
             });
         }
-        if let Some(export) = export {
-            self.export(ui, export);
-        }
-        if leave {
-            self.leave();
-        }
+        asked
     }
 
     fn draw_tabs(&mut self, ui: &mut Ui) {

@@ -3,7 +3,7 @@
 use eframe::egui::text::{LayoutJob, TextFormat, TextWrapping};
 use eframe::egui::{
     Align, Color32, CornerRadius, FontId, Mesh, Painter, Pos2, Rect, Response, RichText, Sense, Shape, Stroke, Ui,
-    pos2, vec2,
+    WidgetInfo, accesskit, pos2, vec2,
 };
 
 use crate::history::Shares;
@@ -82,6 +82,11 @@ pub fn swatch_ui(ui: &mut Ui, color: Color32, text: &str) {
     let (rect, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
     ui.painter().rect_filled(rect, CornerRadius::same(2), color);
     ui.label(RichText::new(text).font(small()).color(palette.weak));
+}
+
+/// Says what a list of choices is, for those who do not see it.
+pub fn name_choice(response: &Response, name: &str) {
+    response.widget_info(|| WidgetInfo::labeled(accesskit::Role::ComboBox, true, name));
 }
 
 /// Explaining text.

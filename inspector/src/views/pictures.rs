@@ -16,8 +16,10 @@ const MAX_SIDE: u32 = 2048;
 /// Width of the words left of the pictures.
 const WORDS: f32 = 42.0;
 const GAP: f32 = 6.0;
+/// Width from which words about what was drawn can be read.
+const DRAWN_WIDTH: f32 = 90.0;
 /// Height of a line below a sample.
-const CAPTION_LINE: f32 = 15.0;
+const CAPTION_LINE: f32 = 14.0;
 
 /// The images as the renderer wants them.
 #[derive(Default)]
@@ -97,9 +99,9 @@ fn grid_ui(ui: &mut Ui, images: &NodeImages, textures: &Textures) -> Option<usiz
         weak_ui(ui, "This node's rows have no images");
         return None;
     };
-    let lines = 2.0 + if images.drawn.iter().any(|words| !words.is_empty()) { 1.0 } else { 0.0 };
-    let caption = lines * CAPTION_LINE;
-    let cell = cell_size(size, ui.available_size(), samples, rows.len(), caption);
+    let drawn = images.drawn.iter().any(|words| !words.is_empty());
+    let cell = cell_size(size, ui.available_size(), samples, rows.len(), drawn);
+    let caption = caption_height(cell.x, drawn);
     let columns = balanced(samples, columns(cell.x, ui.available_width()));
     ui.spacing_mut().item_spacing.y = 4.0;
     for first in (0..samples).step_by(columns) {
@@ -158,8 +160,9 @@ fn caption_ui(ui: &mut Ui, images: &NodeImages, index: usize, size: Vec2) {
             if let Some(sample) = images.samples.get(index) {
                 ui.add(eframe::egui::Label::new(line(format!("#{sample}")).color(palette.weak)).truncate());
             }
-            if let Some(drawn) = images.drawn.get(index).filter(|words| !words.is_empty()) {
-                ui.add(eframe::egui::Label::new(line(drawn.clone())).truncate()).on_hover_text(drawn);
+            let drawn = images.drawn.get(index).filter(|words| !words.is_empty() && size.x >= DRAWN_WIDTH);
+            if let Some(drawn) = drawn {
+                ui.add(eframe::egui::Label::new(line(drawn.clone())).wrap()).on_hover_text(drawn);
             }
         });
     });
@@ -185,6 +188,11 @@ pub fn describe(images: &NodeImages, index: usize) -> String {
     }
 }
 
+/// Below a sample are its label and its number, and what was drawn for it where there is room for the words.
+fn caption_height(width: f32, drawn: bool) -> f32 {
+    CAPTION_LINE * if drawn && width >= DRAWN_WIDTH { 4.0 } else { 2.0 }
+}
+
 fn columns(cell_width: f32, width: f32) -> usize {
     (((width - WORDS) / (cell_width + GAP)).floor() as usize).max(1)
 }
@@ -196,7 +204,7 @@ fn balanced(samples: usize, columns: usize) -> usize {
 
 /// The largest size at which all samples can be seen at once. Small pictures grow by whole factors, so that each of
 /// their pixels is as large as the others.
-fn cell_size(picture: Vec2, area: Vec2, samples: usize, rows: usize, caption: f32) -> Vec2 {
+fn cell_size(picture: Vec2, area: Vec2, samples: usize, rows: usize, drawn: bool) -> Vec2 {
     let scales: Vec<f32> = if picture.x <= 48.0 {
         (2..=5).rev().map(|scale| scale as f32).collect()
     } else {
@@ -204,6 +212,7 @@ fn cell_size(picture: Vec2, area: Vec2, samples: usize, rows: usize, caption: f3
     };
     let fits = |scale: &&f32| {
         let cell = picture * **scale;
+        let caption = caption_height(cell.x, drawn);
         let blocks = samples.div_ceil(columns(cell.x, area.x)) as f32;
         WORDS + cell.x <= area.x && blocks * (rows as f32 * (cell.y + 3.0) + caption + 4.0) <= area.y
     };
@@ -233,7 +242,7 @@ mod tests {
     #[test]
     fn pictures_are_as_large_as_there_is_room() {
         let picture = vec2(32.0, 32.0);
-        assert_eq!(cell_size(picture, vec2(900.0, 500.0), 8, 2, 30.0), vec2(96.0, 96.0));
-        assert_eq!(cell_size(picture, vec2(200.0, 100.0), 64, 2, 30.0), vec2(64.0, 64.0));
+        assert_eq!(cell_size(picture, vec2(900.0, 500.0), 8, 2, false), vec2(96.0, 96.0));
+        assert_eq!(cell_size(picture, vec2(200.0, 100.0), 64, 2, false), vec2(64.0, 64.0));
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eframe::egui::{self, ComboBox, Key, Slider, Ui, vec2};
 
-use super::paint::weak_ui;
+use super::paint::{name_choice, weak_ui};
 use crate::numbers::clock;
 use crate::replay::{Replay, SPEEDS};
 
@@ -18,11 +18,13 @@ pub fn replay_ui(ui: &mut Ui, replay: &mut Replay) {
             replay.toggle();
         }
         let mut speed = replay.speed;
-        ComboBox::from_id_salt("speed").width(64.0).selected_text(format!("× {speed:.0}")).show_ui(ui, |ui| {
-            for choice in SPEEDS {
-                ui.selectable_value(&mut speed, choice, format!("× {choice:.0}"));
-            }
-        });
+        let combo =
+            ComboBox::from_id_salt("speed").width(64.0).selected_text(format!("× {speed:.0}")).show_ui(ui, |ui| {
+                for choice in SPEEDS {
+                    ui.selectable_value(&mut speed, choice, format!("× {choice:.0}"));
+                }
+            });
+        name_choice(&combo.response, "speed");
         replay.speed = speed;
         let (now, length) = (replay.now().as_secs_f64(), replay.length().as_secs_f64());
         let words = format!("{} of {}", clock(now), clock(length));

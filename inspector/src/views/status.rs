@@ -51,11 +51,8 @@ fn progress_ui(ui: &mut Ui, run: &Run, live: bool) {
 /// Who bounds the run, in a sentence; and what was said last. `beside` is drawn at the right end of the line.
 pub fn sentence_ui(ui: &mut Ui, run: &Run, message: Option<&str>, beside: impl FnOnce(&mut Ui)) {
     let palette = Palette::of(ui);
-    ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
-        beside(ui);
-        let left = Layout::left_to_right(Align::Center).with_main_wrap(true);
-        ui.with_layout(left, |ui| words_ui(ui, run, message, palette));
-    });
+    let line = egui::Sides::new().shrink_left().wrap();
+    line.show(ui, |ui| words_ui(ui, run, message, palette), beside);
 }
 
 fn words_ui(ui: &mut Ui, run: &Run, message: Option<&str>, palette: &Palette) {

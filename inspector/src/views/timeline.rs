@@ -6,7 +6,7 @@ use eframe::egui::{
 };
 use telemetry::{Part, Span, lane_name, span_name};
 
-use super::paint::{line, swatch_ui, weak_ui};
+use super::paint::{line, name_choice, swatch_ui, weak_ui};
 use crate::numbers::duration;
 use crate::theme::Palette;
 use crate::{Run, Tense};
@@ -36,11 +36,13 @@ pub fn timeline_ui(ui: &mut Ui, run: &Run, state: &mut TimelineView) -> bool {
     let mut save = false;
     ui.horizontal(|ui| {
         ui.label(RichText::new("Time line").strong());
-        ComboBox::from_id_salt("seconds").width(70.0).selected_text(seconds(state.seconds)).show_ui(ui, |ui| {
-            for choice in WINDOWS {
-                ui.selectable_value(&mut state.seconds, choice, seconds(choice));
-            }
-        });
+        let combo =
+            ComboBox::from_id_salt("seconds").width(70.0).selected_text(seconds(state.seconds)).show_ui(ui, |ui| {
+                for choice in WINDOWS {
+                    ui.selectable_value(&mut state.seconds, choice, seconds(choice));
+                }
+            });
+        name_choice(&combo.response, "seconds that are shown");
         let mut held = state.held.is_some();
         if ui
             .checkbox(&mut held, "hold")

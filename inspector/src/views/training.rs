@@ -10,7 +10,7 @@ use eframe::egui::{
 use egui_plot::{AxisHints, HoverPosition, Line, Plot, PlotPoint, PlotPoints};
 use telemetry::{CurvePoint, EpochResult, Recording, RecordingError, ToViewer};
 
-use super::paint::{swatch_ui, weak_ui};
+use super::paint::{name_choice, swatch_ui, weak_ui};
 use crate::target::{Recent, Target};
 use crate::theme::{EPOCHS_WIDTH, LEARNING_RATE_HEIGHT, Palette};
 use crate::{Run, Tense};
@@ -195,11 +195,12 @@ fn lower_ui(ui: &mut Ui, run: &Run, state: &mut TrainingView) {
     ui.horizontal(|ui| {
         let combo =
             ComboBox::from_id_salt("lower").width(140.0).selected_text(RichText::new(state.lower.name()).strong());
-        combo.show_ui(ui, |ui| {
+        let combo = combo.show_ui(ui, |ui| {
             for lower in [Lower::LearningRate, Lower::Speed, Lower::Accuracy] {
                 ui.selectable_value(&mut state.lower, lower, lower.name());
             }
         });
+        name_choice(&combo.response, "what the lower plot shows");
         let value = match state.lower {
             Lower::LearningRate => run.latest.training.map(|t| format!("{:.4}", t.learning_rate)),
             Lower::Speed => run.latest.training.map(|t| format!("{:.0} img/s", t.images_per_second)),

@@ -47,7 +47,9 @@ impl Costs {
         let settings = run.latest.settings;
         let workers = if settings.workers > 0 { settings.workers } else { run.description.workers };
         let cores = run.loads.last().map_or(0, |load| load.cores.len()) as f64;
-        Some(Self { workers: workers.into(), cores, nodes, model: run.history.model() })
+        // It can take at least what it takes.
+        let model = run.history.model().map(|model| model.max(run.training_rate().unwrap_or(0.0)));
+        Some(Self { workers: workers.into(), cores, nodes, model })
     }
 
     fn seconds(&self) -> f64 {

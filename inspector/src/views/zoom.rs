@@ -1,6 +1,8 @@
 //! One sample closely: its pixels before and after the node, with their values.
 
-use eframe::egui::{Image, Key, Rect, RichText, Sense, Stroke, StrokeKind, TextureHandle, Ui, Window, pos2, vec2};
+use eframe::egui::{
+    Image, Key, Modifiers, Rect, RichText, Sense, Stroke, StrokeKind, TextureHandle, Ui, Window, pos2, vec2,
+};
 use telemetry::{NodeImages, Pictures};
 
 use super::paint::weak_ui;
@@ -29,7 +31,7 @@ pub fn zoom_ui(ui: &mut Ui, images: &NodeImages, textures: &mut Textures) {
         },
     );
     let last = images.samples.len().saturating_sub(1);
-    let pressed = |key| ui.input(|i| i.key_pressed(key));
+    let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
     if !open || pressed(Key::Escape) {
         textures.close = None;
     } else if pressed(Key::ArrowRight) {

@@ -24,9 +24,9 @@ fn wait_for(live: &mut Live, what: &str, fits: impl Fn(&Event) -> bool) -> Event
 #[test]
 fn a_connection_is_kept_up_over_two_runs() {
     let hub = || Arc::new(Hub::new(description(), vec![1; description().nodes.len()], 2));
-    let server = Server::start("127.0.0.1:0", hub()).expect("a free port");
+    let server = Server::start("127.0.0.1:0", None, hub()).expect("a free port");
     let address = server.address().to_string();
-    let mut live = Live::start(address.clone(), || {}).expect("a thread");
+    let mut live = Live::start(address.clone(), None, || {}).expect("a thread");
     let is_run = |event: &Event| matches!(event, Event::Message(ToViewer::Run(_)));
     wait_for(&mut live, "run", is_run);
     wait_for(&mut live, "snapshot", |event| matches!(event, Event::Message(ToViewer::Snapshot(_))));
@@ -36,6 +36,6 @@ fn a_connection_is_kept_up_over_two_runs() {
     wait_for(&mut live, "loss of the connection", |event| *event == Event::Gone);
     wait_for(&mut live, "failed attempt", |event| *event == Event::Unreachable);
 
-    let _server = Server::start(&address, hub()).expect("the same port");
+    let _server = Server::start(&address, None, hub()).expect("the same port");
     wait_for(&mut live, "second run", is_run);
 }

@@ -1,8 +1,9 @@
 //! A run that never was: CIFAR-like training on two CPU workers, and pictures drawn by arithmetic.
 
 use telemetry::{
-    CurvePoint, EdgeDescription, EpochResult, NodeCounters, NodeDescription, NodeImages, Pictures, Place, Role,
-    RunDescription, Snapshot, StageDescription, ToViewer, Training,
+    ControlDescription, CurvePoint, EdgeDescription, EpochResult, Event, Histogram, Level, Load, ModelTimes,
+    NodeCounters, NodeDescription, NodeImages, Part, Pictures, Place, Role, RunDescription, Settings, Snapshot, Span,
+    StageDescription, ToViewer, Training,
 };
 
 pub const TRAIN: u32 = 0;
@@ -41,6 +42,7 @@ pub fn description() -> RunDescription {
         port: port.map(Into::into),
         capacity,
         fields: "image uint8 [32, 32, 3], label int64 []".into(),
+        row_bytes: 3_080,
     };
     let (u8s, f32s) = ("image uint8 [32, 32, 3]", "image float32 [3, 32, 32]");
     let cutout = r#"{"crop_size":8,"fill":[125,122,113]}"#;
@@ -52,7 +54,9 @@ pub fn description() -> RunDescription {
         epochs: EPOCHS,
         steps_per_epoch: STEPS_PER_EPOCH as u32,
         workers: 2,
+        started: 1_764_000_000,
         warning: None,
+        control: Some(ControlDescription { checkpoints: true, workers: 2, prefetch: 4 }),
         nodes: vec![
             node(
                 "train",
@@ -139,9 +143,22 @@ pub fn snapshot(step: u64, from: u64) -> Snapshot {
             images_per_second: SPEED as f64,
             evaluating: false,
         }),
-        epochs: (1..=epoch).map(epoch_result).collect(),
+        model: ModelTimes {
+            forward_ns: elapsed_ns * 3 / 10,
+            backward_ns: elapsed_ns * 6 / 10,
+            update_ns: elapsed_ns / 20,
+            evaluation_ns: elapsed_ns / 25,
+        },
+        paused: false,
+        settings: Settings { workers: 2, prefetch: 0 },
+        epochs: (from / STEPS_PER_EPOCH + 1..=epoch).map(epoch_result).collect(),
         curve: (from + 1..=step)
-            .map(|step| CurvePoint { step, loss: loss(step), learning_rate: learning_rate(step) })
+            .map(|step| CurvePoint {
+                step,
+                loss: loss(step),
+                learning_rate: learning_rate(step),
+                images_per_second: SPEED as f32,
+            })
             .collect(),
     }
 }
@@ -196,14 +213,85 @@ pub fn images(node: u32) -> NodeImages {
         samples: (0..SAMPLES).map(|sample| sample * 6151 % 50_000).collect(),
         labels: (0..SAMPLES).map(|sample| (sample % 4) as i64).collect(),
         classes: CLASSES.map(String::from).to_vec(),
+        drawn: if node == CUTOUT { (0..SAMPLES).map(drawn).collect() } else { Vec::new() },
         before: (node != TRAIN).then(|| pictures(false)),
         after: (node != MODEL).then(|| pictures(true)),
     }
 }
 
+/// What the square of a sample is, in words.
+fn drawn(sample: u64) -> String {
+    let [x, y] = corner(sample);
+    format!("8 × 8 from row {y}, column {x} filled")
+}
+
+fn corner(sample: u64) -> [u64; 2] {
+    [(sample * 7 + 3) % 24, (sample * 11 + 5) % 24]
+}
+
+/// How long chunks of each stage took.
+pub fn latencies() -> Vec<Histogram> {
+    let stage = |middle: u8| Histogram {
+        counts: (0..9).map(|i| (middle - 4 + i, 1 + 40 * u64::from(4 - i.abs_diff(4)))).collect(),
+    };
+    vec![stage(50), stage(60), stage(170), stage(50), stage(60)]
+}
+
+/// What the machine was at, once a second for so long.
+pub fn loads(seconds: u64) -> Vec<Load> {
+    let second = |n: u64| Load {
+        elapsed_ns: n * 1_000_000_000,
+        process_cpu_ns: n * 1_900_000_000,
+        process_bytes: 640_000_000 + n * 100_000,
+        threads: vec![
+            ("training".into(), 3, n * 1_700_000_000),
+            ("workers".into(), 2, n * 180_000_000),
+            ("telemetry".into(), 4, n * 3_000_000),
+        ],
+        cores: vec![(n * 950_000_000, n * 1_000_000_000), (n * 900_000_000, n * 1_000_000_000)],
+        memory_bytes: 16_000_000_000,
+        available_bytes: 9_000_000_000,
+        slot_bytes: vec![0, 31_500_000, 0, 0, 61_000_000],
+        gpus: Vec::new(),
+    };
+    (1..=seconds).map(second).collect()
+}
+
+/// What happened.
+pub fn events() -> Vec<Event> {
+    let event =
+        |seconds: u64, level, text: &str| Event { elapsed_ns: seconds * 1_000_000_000, level, text: text.into() };
+    vec![
+        event(0, Level::Note, "training begins on cpu: 2,328 steps"),
+        event(95, Level::Warning, "train: sample 4711 cannot be read, and is left out"),
+        event(264, Level::Note, "epoch 1: train loss 2.0512, test accuracy 58.17 %, 4 min 24 s"),
+    ]
+}
+
+/// Who did what in the seconds before a time.
+pub fn spans(end_ns: u64) -> Vec<Span> {
+    let step = 2_700_000_000;
+    let mut spans = Vec::new();
+    for n in 0..4 {
+        let start = end_ns - (4 - n) * step;
+        let mut push = |lane, stage, part, offset: u64, length_ns| {
+            spans.push(Span { lane, stage, part, epoch: 2, batch: n as u32, start_ns: start + offset, length_ns });
+        };
+        push(2, 2, Part::Wait, 0, 3_000_000);
+        push(2, 2, Part::Forward, 3_000_000, 800_000_000);
+        push(2, 2, Part::Backward, 803_000_000, 1_700_000_000);
+        push(2, 2, Part::Update, 2_503_000_000, 190_000_000);
+        for chunk in 0..4 {
+            push(chunk % 2, 0, Part::Chunk, 300_000_000 + u64::from(chunk / 2) * 40_000_000, 38_000_000);
+            push(chunk % 2, 1, Part::Chunk, 380_000_000 + u64::from(chunk / 2) * 30_000_000, 25_000_000);
+        }
+    }
+    spans
+}
+
 /// One of four shapes, in a colour that depends on the sample.
 fn picture(sample: u64, cut: bool) -> Vec<u8> {
-    let corner = [(sample * 7 + 3) % 24, (sample * 11 + 5) % 24];
+    let corner = corner(sample);
     let mut rgb = Vec::new();
     for y in 0..u64::from(SIDE) {
         for x in 0..u64::from(SIDE) {

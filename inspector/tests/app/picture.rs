@@ -7,7 +7,7 @@ use egui_kittest::wgpu::WgpuTestRenderer;
 use inspector::{Event, InspectorApp, Memory};
 use telemetry::ToViewer;
 
-use crate::made_up::{CUTOUT, images, messages};
+use crate::made_up::{CUTOUT, images, latencies, messages};
 
 /// The renderer, or none where this machine has no graphics driver, not even one in software.
 fn renderer() -> Option<WgpuTestRenderer> {
@@ -37,9 +37,9 @@ fn the_window_looks_as_recorded() {
         .with_render_cursor(false)
         .renderer(renderer)
         .build_eframe(|creation| InspectorApp::new(&creation.egui_ctx, Box::new(given)));
-    for message in messages(620) {
-        source.push(Event::Message(message));
-    }
+    let mut all = messages(620);
+    all.push(ToViewer::Latencies(latencies()));
+    all.into_iter().for_each(|message| source.push(Event::Message(message)));
     window.run_steps(4);
     window.get_by_label("cutout").click();
     window.run_steps(2);
