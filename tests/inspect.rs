@@ -11,7 +11,7 @@ use telemetry::{Client, Ended, FromViewer, Hub, NodeImages, Server, Snapshot, To
 use crate::harness::{plan, resources, within};
 
 /// The next message that `pick` takes.
-fn wait_for<T>(client: &mut Client, mut pick: impl FnMut(ToViewer) -> Option<T>) -> T {
+pub fn wait_for<T>(client: &mut Client, mut pick: impl FnMut(ToViewer) -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         match client.poll().unwrap() {

@@ -56,5 +56,8 @@ mod data_files;
 /// A run served to a viewer over a socket.
 mod inspect;
 
+/// The real program, watched: recordings, traces, commands over a socket.
+mod watch;
+
 /// Who imports whom, and the documentation that must be complete.
 mod architecture;

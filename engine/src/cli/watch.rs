@@ -129,13 +129,20 @@ impl WatchArgs {
         }
         let hub = Arc::new(hub);
         warnings.0.set(Arc::clone(&hub)).ok();
-        let watch = Watch {
-            recorder: self.record(&hub)?,
-            server: address.map(|address| self.serve(address, &hub)).transpose()?,
-            ..Watch::default()
+        let recorder = self.record(&hub)?;
+        let Some(address) = address else {
+            return Ok(Watch { hub: Some(hub), recorder, ..Watch::default() });
         };
-        let entry = watch.server.as_ref().and_then(|s| Entry::new(&s.address().to_string(), &start.graph));
-        Ok(Watch { hub: Some(hub), entry, ..watch })
+        let (server, token) = self.serve(address, &hub)?;
+        let address = server.address().to_string();
+        // Known before it is told, so that who hears of it finds it.
+        let entry = Entry::new(&address, &start.graph);
+        let with_token = token.as_ref().map(|token| format!(" --token {token}")).unwrap_or_default();
+        screen::note(&format!("inspect with: inspector {address}{with_token}"));
+        if self.gui {
+            show(&address, token.as_deref())?;
+        }
+        Ok(Watch { hub: Some(hub), server: Some(server), recorder, entry })
     }
 
     fn record(&self, hub: &Arc<Hub>) -> Result<Option<Recorder>, Failure> {
@@ -149,26 +156,19 @@ impl WatchArgs {
         })
     }
 
-    fn serve(&self, address: &str, hub: &Arc<Hub>) -> Result<Server, Failure> {
+    /// The server, and the token that viewers must know.
+    fn serve(&self, address: &str, hub: &Arc<Hub>) -> Result<(Server, Option<String>), Failure> {
         let from_environment = || std::env::var("ENGINE_INSPECT_TOKEN").ok().filter(|token| !token.is_empty());
         let token = match &self.inspect_token {
             Some(token) if token.is_empty() => Some(make_token()),
             Some(token) => Some(token.clone()),
             None => from_environment(),
         };
-        let server = Server::start(address, token.as_deref(), Arc::clone(hub)).map_err(|e| match e {
-            ServeError::NotLoopback(_) => Failure::Usage(e.to_string()),
-            ServeError::Address { .. } => Failure::Failed(e.to_string()),
-        })?;
-        let mut how = format!("inspector {}", server.address());
-        if let Some(token) = &token {
-            how += &format!(" --token {token}");
+        match Server::start(address, token.as_deref(), Arc::clone(hub)) {
+            Ok(server) => Ok((server, token)),
+            Err(error @ ServeError::NotLoopback(_)) => Err(Failure::Usage(error.to_string())),
+            Err(error @ ServeError::Address { .. }) => Err(Failure::Failed(error.to_string())),
         }
-        screen::note(&format!("inspect with: {how}"));
-        if self.gui {
-            show(&server.address().to_string(), token.as_deref())?;
-        }
-        Ok(server)
     }
 }
 

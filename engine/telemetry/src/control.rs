@@ -203,10 +203,9 @@ mod tests {
         let (controls, stopped) = controls(2);
         assert!(controls.apply(Command::OneBatch).is_err(), "it is not paused");
         controls.apply(Command::Pause).expect("allowed");
-        let waiting = std::thread::spawn({
-            let controls = Arc::clone(&controls);
-            move || [controls.gate(|| false), controls.gate(|| false)]
-        });
+        let gates = Arc::clone(&controls);
+        let wait = move || [gates.gate(|| false), gates.gate(|| false)];
+        let waiting = std::thread::Builder::new().name("waiting".into()).spawn(wait).expect("a thread");
         std::thread::sleep(Duration::from_millis(30));
         controls.apply(Command::OneBatch).expect("it is paused");
         std::thread::sleep(Duration::from_millis(30));

@@ -126,7 +126,7 @@ fn a_recording_holds_the_run_up_to_where_it_was_cut_off() {
     });
     assert_eq!(curve.flatten().collect::<Vec<_>>(), [point]);
     assert!(messages().any(|m| matches!(m, ToViewer::Events(e) if e.iter().any(|e| e.text.contains("sample 3")))));
-    assert_eq!(messages().last(), Some(&ToViewer::Ended(Ended::Finished)));
+    assert_eq!(messages().next_back(), Some(&ToViewer::Ended(Ended::Finished)));
 
     let bytes = std::fs::read(&path).expect("a file");
     let whole = recording.messages.len();
