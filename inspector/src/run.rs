@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use eframe::egui::{Vec2, vec2};
 use telemetry::{
-    CurvePoint, EdgeDescription, EpochResult, Event, Histogram, Load, NodeImages, Place, RunDescription, Snapshot, Span,
+    CurvePoint, EdgeDescription, EpochResult, Event, Histogram, Load, NodeImages, Place, Role, RunDescription,
+    Snapshot, Span,
 };
 
 use crate::history::{Activity, History};
@@ -159,6 +160,22 @@ impl Run {
         let edge = edges.iter().find(|e| e.port.as_deref() == Some("train")).or(edges.last())?;
         let counters = self.latest.nodes.get(edge.from as usize)?;
         (counters.batches > 0).then(|| counters.rows as f64 / counters.batches as f64)
+    }
+
+    /// Whether what leaves a node is trained on: it leads to the model's `train`, or is the model.
+    pub fn trains_on(&self, node: usize) -> bool {
+        let edges = &self.description.edges;
+        let mut reached = vec![node];
+        let mut next = 0;
+        while let Some(&at) = reached.get(next) {
+            next += 1;
+            for edge in edges.iter().filter(|e| e.from as usize == at && e.port.as_deref() != Some("test")) {
+                if !reached.contains(&(edge.to as usize)) {
+                    reached.push(edge.to as usize);
+                }
+            }
+        }
+        reached.iter().any(|&n| self.description.nodes[n].role == Role::Model)
     }
 
     /// What a node's rows are passing at, in words.

@@ -86,8 +86,8 @@ pub(super) fn run(
     }
     for unit in &program.units {
         match unit {
-            Unit::Member(index) => apply(pipeline, &program.members[*index], chunk, cells, None)?,
-            Unit::Rest(index, lent) => apply(pipeline, &program.members[*index], chunk, cells, Some(lent))?,
+            Unit::Member(index) => apply(pipeline, &program.members[*index], chunk, cells, None, None)?,
+            Unit::Rest(index, lent) => apply(pipeline, &program.members[*index], chunk, cells, Some(lent), None)?,
             Unit::Pass(unit) => passes::run(pipeline, unit, chunk, cells, memory)
                 .map_err(|(node, failure)| failure.into_error(pipeline.name(node), chunk.start))?,
         }
@@ -108,10 +108,11 @@ fn run_each(
     for member in &program.members {
         let before = (watched && hub.wanted(member.node))
             .then(|| images::capture(member.image_before.as_ref(), cells, chunk.samples.len()));
-        apply(pipeline, member, chunk, cells, None)?;
+        let mut words = Vec::new();
+        apply(pipeline, member, chunk, cells, None, before.is_some().then_some(&mut words))?;
         if let Some(before) = before {
             let after = images::capture(member.image_after.as_ref(), cells, chunk.samples.len());
-            hub.offer(images::around(pipeline, member, chunk, before, after, cells));
+            hub.offer(images::around(pipeline, member, chunk, before, after, cells, words));
         }
         if let Some(clock) = &mut clock {
             let now = Instant::now();
@@ -122,13 +123,14 @@ fn run_each(
     Ok(())
 }
 
-/// Runs a member; a source without the field that it lends.
+/// Runs a member; a source without the field that it lends. `words` is told what was drawn for each row.
 fn apply(
     pipeline: &Pipeline,
     member: &Member,
     chunk: &Chunk<'_>,
     cells: &mut [Cell<'_>],
     lent: Option<&str>,
+    words: Option<&mut Vec<Vec<String>>>,
 ) -> Result<(), RunError> {
     for &(from, to) in &member.copies {
         let mut values = take(cells, to);
@@ -145,7 +147,12 @@ fn apply(
         let inputs = member.inputs.iter().map(|(name, b)| (name.as_str(), cells[*b].values())).collect();
         let outputs = written().zip(&mut taken).map(|((name, _), values)| (name.as_str(), values.again()));
         let draws = Draws::new(pipeline.node_key(member.node), chunk.id.epoch, chunk.identities);
-        run_kernel(kernel, &mut Rows::new(chunk.samples, draws, inputs, outputs.collect()))
+        let mut rows = Rows::new(chunk.samples, draws, inputs, outputs.collect());
+        let result = run_kernel(kernel, &mut rows);
+        if let (Some(words), Kernel::Map(map), true) = (words, kernel, result.is_ok()) {
+            *words = map.words(&rows);
+        }
+        result
     };
     for ((_, buffer), values) in written().zip(taken) {
         cells[*buffer] = Cell::Own(values);

@@ -25,9 +25,12 @@ pub(super) fn around(
     before: Option<Pictures>,
     after: Option<Pictures>,
     cells: &[Cell<'_>],
+    words: Vec<Vec<String>>,
 ) -> NodeImages {
     let labels = member.labels.map(|b| labels(cells[b].bytes())).unwrap_or_default();
-    node_images(pipeline, member.node, chunk.id, chunk.samples, labels, before, after)
+    let images = node_images(pipeline, member.node, chunk.id, chunk.samples, labels, before, after);
+    let drawn = words.iter().take(MAX_PICTURES).map(|words| words.join("; ")).collect();
+    NodeImages { drawn, ..images }
 }
 
 /// The images that a model is given.
@@ -44,7 +47,7 @@ pub fn sample_labels(batch: &Batch) -> Vec<i64> {
     label.and_then(|name| batch.column(&name)).map(|(_, bytes)| labels(bytes)).unwrap_or_default()
 }
 
-fn labels(bytes: &[u8]) -> Vec<i64> {
+pub(super) fn labels(bytes: &[u8]) -> Vec<i64> {
     bytes.as_chunks::<8>().0.iter().map(|b| i64::from_le_bytes(*b)).collect()
 }
 
@@ -73,7 +76,7 @@ fn node_images(
 
 /// Rows of an image field as RGB bytes. Fractions are stretched from their least to their greatest value; one channel
 /// is grey, and of more than three the first three are shown.
-fn pictures(field: &Field, bytes: &[u8], rows: usize) -> Option<Pictures> {
+pub(super) fn pictures(field: &Field, bytes: &[u8], rows: usize) -> Option<Pictures> {
     let size = field.image_size()?;
     let rows = rows.min(MAX_PICTURES);
     let elements = rows * field.elements();

@@ -15,6 +15,7 @@ mod passes;
 mod pipeline;
 mod program;
 mod rebuild;
+mod seen;
 mod stop;
 mod threaded;
 mod waits;
@@ -28,6 +29,7 @@ pub use inline::Inline;
 pub use limits::Limit;
 pub use pipeline::{DeviceKernel, Pipeline};
 pub use rebuild::Rebuilt;
+pub use seen::sample_seen;
 pub use stop::StopToken;
 pub use threaded::Threaded;
 

@@ -20,7 +20,7 @@ use super::progress::Progress;
 use super::recipe::Precision;
 use super::report::{EpochReport, Keeper, Moment, Observer, RunStart, Summary};
 use crate::batch::BatchId;
-use crate::execute::{BatchRange, Executor, Pipeline, RunError};
+use crate::execute::{BatchRange, Executor, Pipeline, RunError, sample_seen};
 use crate::graph::differences_in_words;
 use crate::layers::RowShape;
 use crate::operators::{Resources, Train, model_shape};
@@ -293,6 +293,10 @@ impl Session {
         let start = Instant::now();
         let first = BatchId { epoch: before.epoch, index: before.batch };
         let mut batches = executor.start(&self.train, BatchRange { start: first, end_epoch: self.epochs });
+        if let Some(hub) = hub {
+            let train = Arc::clone(&self.train);
+            hub.see_samples(move |sample, epoch| sample_seen(&train, sample, epoch));
+        }
         let mut progress = Progress::new(hub, stop.clone(), self.plan.stage_of(self.node), self.plan.workers);
         while self.position.epoch < self.epochs && self.position.step < self.steps() {
             self.epoch(&mut *batches, &mut progress, keeper, observer)?;

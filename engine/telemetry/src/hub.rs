@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::control::{Allowed, Controls};
@@ -13,7 +13,7 @@ use crate::histogram::Counts;
 use crate::trace::Lane;
 use crate::{
     CurvePoint, Ended, EpochResult, Event, Histogram, Level, Load, ModelTimes, NodeCounters, NodeImages, Part,
-    RunDescription, Snapshot, Span, Training, load,
+    RunDescription, SampleSeen, Snapshot, Span, Training, load,
 };
 
 /// Events that are kept; a run that warns of every sample must not fill the memory.
@@ -68,6 +68,8 @@ struct ModelClocks {
     evaluation: AtomicU64,
 }
 
+type SeeSample = Box<dyn Fn(u64, u32) -> SampleSeen + Send + Sync>;
+
 #[derive(Default)]
 struct Gallery {
     /// Latest images of each node, with a number that grows.
@@ -93,6 +95,8 @@ pub struct Hub {
     lanes: Vec<Lane>,
     tracing: AtomicUsize,
     controls: Controls,
+    /// Makes a sample anew, as it was in an epoch.
+    samples: OnceLock<SeeSample>,
     progress: Mutex<Progress>,
     /// Nodes of which a viewer wants images of the next batch; `any_wanted` spares the hot path the search.
     wanted: Vec<AtomicBool>,
@@ -130,6 +134,7 @@ impl Hub {
             lanes: (0..workers).map(|_| Lane::default()).collect(),
             tracing: AtomicUsize::new(0),
             controls: Controls::new(run.workers),
+            samples: OnceLock::new(),
             progress: Mutex::default(),
             wanted: (0..nodes).map(|_| AtomicBool::new(false)).collect(),
             any_wanted: AtomicBool::new(false),
@@ -150,6 +155,16 @@ impl Hub {
     /// What viewers have asked for.
     pub fn controls(&self) -> &Controls {
         &self.controls
+    }
+
+    /// How a sample (its index, an epoch from 0) can be seen. Called on a viewer's thread; only the first one counts.
+    pub fn see_samples(&self, see: impl Fn(u64, u32) -> SampleSeen + Send + Sync + 'static) {
+        self.samples.set(Box::new(see)).ok();
+    }
+
+    /// A sample in an epoch; none where none can be seen.
+    pub(crate) fn sample(&self, sample: u64, epoch: u32) -> Option<SampleSeen> {
+        self.samples.get().map(|see| see(sample, epoch))
     }
 
     /// Time since the start of the run.

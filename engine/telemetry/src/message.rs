@@ -36,6 +36,8 @@ pub enum ToViewer {
     Spans(Vec<Span>),
     /// What was asked is not done, and why. After a wrong token the connection closes.
     Declined(String),
+    /// A sample that was asked for, in one epoch.
+    Sample(Box<SampleSeen>),
 }
 
 /// What a viewer sends.
@@ -49,6 +51,8 @@ pub enum FromViewer {
     Trace(bool),
     /// Do this, if the run takes commands.
     Command(Command),
+    /// Show this sample as it leaves each node, in so many epochs from this one on (from 0).
+    Sample(u64, u32, u32),
 }
 
 /// What a viewer can ask of a run.
@@ -215,6 +219,34 @@ pub struct Pictures {
     pub rgb: Vec<u8>,
     /// Shown value to real value: `real = scale · byte + offset`; none where the bytes are the values.
     pub scaled: Option<(f32, f32)>,
+}
+
+/// One sample of the training data, as it leaves each node in one epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SampleSeen {
+    /// Its index in its source.
+    pub sample: u64,
+    /// Epoch, from 0.
+    pub epoch: u32,
+    /// Index of its batch in the epoch.
+    pub batch: u32,
+    /// Its label in words; empty where it has none.
+    pub label: String,
+    /// It after each node, from the source on.
+    pub nodes: Vec<NodeSeen>,
+    /// Why there is nothing to see.
+    pub trouble: Option<String>,
+}
+
+/// A sample after a node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeSeen {
+    /// Index of the node.
+    pub node: u32,
+    /// Its picture, one; none where it is no image.
+    pub picture: Option<Pictures>,
+    /// What the node drew for it, in words.
+    pub words: String,
 }
 
 /// Something that happened.

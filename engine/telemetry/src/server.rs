@@ -30,6 +30,10 @@ const SLOW_TICKS: u64 = 10;
 /// A viewer that takes nothing for this long is let go.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_VIEWERS: usize = 32;
+/// Answers that may wait for a viewer.
+const MAX_ANSWERS: usize = 64;
+/// Epochs of a sample that are shown at a time.
+const MAX_EPOCHS: u32 = 16;
 /// No node: what a viewer watches that watches nothing.
 const NOTHING: u32 = u32::MAX;
 
@@ -119,8 +123,8 @@ fn accept(listener: &TcpListener, hub: &Arc<Hub>, token: Option<&Arc<str>>, stop
 struct Asked {
     watched: AtomicU32,
     trace: AtomicBool,
-    /// Why something that it asked for was not done.
-    declined: Mutex<Vec<String>>,
+    /// Answers that are on their way.
+    answers: Mutex<Vec<ToViewer>>,
 }
 
 /// One viewer, until it or the run ends.
@@ -140,7 +144,7 @@ fn serve(stream: &TcpStream, hub: &Hub, token: Option<&str>, stop: &AtomicBool) 
         }
     }
     stream.set_read_timeout(None)?;
-    let asked = Asked { watched: AtomicU32::new(NOTHING), trace: AtomicBool::new(false), declined: Mutex::default() };
+    let asked = Asked { watched: AtomicU32::new(NOTHING), trace: AtomicBool::new(false), answers: Mutex::default() };
     let reader = Mutex::new(BufReader::new(stream.try_clone()?));
     std::thread::scope(|scope| {
         std::thread::Builder::new().name("telemetry requests".into()).spawn_scoped(scope, || {
@@ -162,8 +166,21 @@ fn hear(request: FromViewer, hub: &Hub, asked: &Asked) {
         FromViewer::Trace(on) => asked.trace.store(on, Relaxed),
         FromViewer::Command(command) => match hub.controls().apply(command) {
             Ok(done) => hub.event(Level::Note, done),
-            Err(why) => lock(&asked.declined).push(why),
+            Err(why) => lock(&asked.answers).push(ToViewer::Declined(why)),
         },
+        FromViewer::Sample(sample, epoch, epochs) => {
+            for epoch in epoch..epoch.saturating_add(epochs.min(MAX_EPOCHS)) {
+                let answer = match hub.sample(sample, epoch) {
+                    Some(seen) => ToViewer::Sample(Box::new(seen)),
+                    None => ToViewer::Declined("samples can be seen once the training has begun".into()),
+                };
+                let mut answers = lock(&asked.answers);
+                // Who asks for more than it takes gets no more.
+                if answers.len() < MAX_ANSWERS {
+                    answers.push(answer);
+                }
+            }
+        }
         // It was asked for before, or is not asked for.
         FromViewer::Token(_) => {}
     }
@@ -188,8 +205,8 @@ fn send(mut stream: &TcpStream, hub: &Hub, stop: &AtomicBool, asked: &Asked) -> 
         if tick % SLOW_TICKS == 0 || last {
             feed.slow().iter().try_for_each(&mut put)?;
         }
-        let declined = std::mem::take(&mut *lock(&asked.declined));
-        declined.into_iter().try_for_each(|why| put(&ToViewer::Declined(why)))?;
+        let answers = std::mem::take(&mut *lock(&asked.answers));
+        answers.iter().try_for_each(&mut put)?;
         let node = asked.watched.load(Relaxed);
         if node != NOTHING {
             if node != before {

@@ -85,6 +85,14 @@ fn every_message_comes_back_as_it_was() {
         ToViewer::Events(vec![Event { elapsed_ns: 1, level: Level::Warning, text: "sample 3".into() }]),
         ToViewer::Spans(vec![span]),
         ToViewer::Declined("no".into()),
+        ToViewer::Sample(Box::new(SampleSeen {
+            sample: 7,
+            epoch: 1,
+            batch: 2,
+            label: "cat".into(),
+            nodes: vec![NodeSeen { node: 1, picture: None, words: "flipped".into() }],
+            trouble: None,
+        })),
     ];
     for message in messages {
         let read: ToViewer = codec::read_message(&mut &codec::encode(&message)[..]).expect("it is whole");
@@ -95,6 +103,7 @@ fn every_message_comes_back_as_it_was() {
         FromViewer::Token("t".into()),
         FromViewer::Trace(true),
         FromViewer::Command(Command::Prefetch(8)),
+        FromViewer::Sample(7, 0, 4),
     ];
     for request in requests {
         let read: FromViewer = codec::read_message(&mut &codec::encode(&request)[..]).expect("it is whole");

@@ -37,9 +37,11 @@ impl InspectorApp {
         }
         let Some(run) = &self.run else { return };
         // First, since its keys are not for the graph.
-        if let Some(images) = &run.images {
-            views::zoom::zoom_ui(ui, images, &mut self.views.textures);
-        }
+        let pinned = run.images.as_ref().and_then(|images| {
+            let can_pin = run.tense == Tense::Now && run.trains_on(images.node as usize);
+            let sample = views::zoom::zoom_ui(ui, images, &mut self.views.textures, can_pin)?;
+            Some((sample, images.epoch))
+        });
         let mut selected = self.selected;
         Panel::top("graph")
             .resizable(true)
@@ -57,6 +59,11 @@ impl InspectorApp {
             });
         CentralPanel::default().show(ui, |ui| self.draw_tabs(ui));
         self.select(selected);
+        if let Some((sample, epoch)) = pinned {
+            let request = self.views.sample.pin(sample, epoch);
+            self.send(request);
+            self.show(Tab::Sample);
+        }
     }
 
     fn draw_start(&mut self, ui: &mut Ui) {
@@ -172,6 +179,11 @@ impl InspectorApp {
                     Some(TrainingAction::SaveEpochs) => self.export(ui, Export::Epochs),
                     Some(TrainingAction::Compare(path)) => self.compare(ui.ctx(), &path),
                     None => {}
+                }
+            }
+            Tab::Sample => {
+                if let Some(request) = views::sample::sample_ui(ui, run, &mut views.sample) {
+                    self.send(request);
                 }
             }
             Tab::Timeline => {

@@ -17,6 +17,7 @@ use crate::theme;
 use crate::views::graph::GraphView;
 use crate::views::log::LogView;
 use crate::views::pictures::Textures;
+use crate::views::sample::SampleView;
 use crate::views::start::StartView;
 use crate::views::timeline::TimelineView;
 use crate::views::training::TrainingView;
@@ -52,6 +53,8 @@ pub enum Tab {
     /// Loss, learning rate, epochs.
     #[default]
     Training,
+    /// One sample through every node.
+    Sample,
     /// Who did what when.
     Timeline,
     /// What would be if.
@@ -64,12 +67,13 @@ pub enum Tab {
 
 impl Tab {
     /// All of them, in order.
-    pub const ALL: [Self; 5] = [Self::Training, Self::Timeline, Self::WhatIf, Self::System, Self::Log];
+    pub const ALL: [Self; 6] = [Self::Training, Self::Sample, Self::Timeline, Self::WhatIf, Self::System, Self::Log];
 
     /// What is written on it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Training => "Training",
+            Self::Sample => "Sample",
             Self::Timeline => "Time line",
             Self::WhatIf => "What if",
             Self::System => "System",
@@ -84,6 +88,7 @@ struct Views {
     graph: GraphView,
     training: TrainingView,
     textures: Textures,
+    sample: SampleView,
     timeline: TimelineView,
     what_if: WhatIfView,
     log: LogView,
@@ -276,6 +281,7 @@ impl InspectorApp {
         let Some(run) = &mut self.run else { return };
         match message {
             ToViewer::Run(_) | ToViewer::Declined(_) => {}
+            ToViewer::Sample(seen) => self.views.sample.set(context, *seen),
             ToViewer::Snapshot(snapshot) => run.push(*snapshot),
             ToViewer::Images(images) => self.show_images(context, *images),
             ToViewer::Lost(count) => run.lost = run.lost.saturating_add(count),
@@ -313,6 +319,9 @@ impl InspectorApp {
                 }
                 if self.tab == Tab::Timeline {
                     self.send(FromViewer::Trace(true));
+                }
+                if let Some(request) = self.views.sample.again() {
+                    self.send(request);
                 }
             }
             Err(reason) => self.connection = Connection::Refused(format!("its graph makes no sense: {reason}")),

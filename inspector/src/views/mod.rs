@@ -9,6 +9,7 @@ pub mod node;
 pub mod paint;
 pub mod pictures;
 pub mod replay;
+pub mod sample;
 pub mod start;
 pub mod status;
 pub mod system;

@@ -12,10 +12,10 @@ use crate::theme::Palette;
 /// Side of a picture, in points, about.
 const SIDE: f32 = 384.0;
 
-/// The window of the sample that is looked at closely, if one is.
-pub fn zoom_ui(ui: &mut Ui, images: &NodeImages, textures: &mut Textures) {
-    let Some(index) = textures.close else { return };
-    let mut open = true;
+/// The window of the sample that is looked at closely, if one is; a sample that is to be seen through every node.
+pub fn zoom_ui(ui: &mut Ui, images: &NodeImages, textures: &mut Textures, can_pin: bool) -> Option<u64> {
+    let index = textures.close?;
+    let (mut open, mut pinned) = (true, None);
     Window::new(describe(images, index)).id(ui.scope_id().with("zoom")).open(&mut open).resizable(false).show(
         ui.ctx(),
         |ui| {
@@ -28,17 +28,24 @@ pub fn zoom_ui(ui: &mut Ui, images: &NodeImages, textures: &mut Textures) {
                 }
             });
             weak_ui(ui, "Move the mouse over a pixel to see its values; arrow keys go to the next sample");
+            if can_pin
+                && let Some(sample) = images.samples.get(index)
+                && ui.button("Through every node").on_hover_text("Pins this sample in the panel `Sample`").clicked()
+            {
+                pinned = Some(*sample);
+            }
         },
     );
     let last = images.samples.len().saturating_sub(1);
     let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
-    if !open || pressed(Key::Escape) {
+    if !open || pressed(Key::Escape) || pinned.is_some() {
         textures.close = None;
     } else if pressed(Key::ArrowRight) {
         textures.close = Some((index + 1).min(last));
     } else if pressed(Key::ArrowLeft) {
         textures.close = Some(index.saturating_sub(1));
     }
+    pinned
 }
 
 fn side_ui(ui: &mut Ui, word: &str, pictures: &Pictures, texture: &TextureHandle, index: usize) {

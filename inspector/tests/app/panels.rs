@@ -1,7 +1,7 @@
 use eframe::egui::Key;
 use egui_kittest::kittest::Queryable as _;
 use inspector::{Event, Memory, Tab, Tense, graph_svg, theme};
-use telemetry::{Command, Ended, FromViewer, ToViewer};
+use telemetry::{Command, Ended, FromViewer, NodeSeen, SampleSeen, ToViewer};
 
 use crate::made_up::{CUTOUT, MODEL, events, images, latencies, loads, messages, snapshot, spans};
 use crate::{Window, window, window_of};
@@ -248,4 +248,51 @@ fn both_themes_can_be_chosen() {
         window.key_press(Key::Escape);
         window.run_steps(2);
     }
+}
+
+#[test]
+fn a_sample_is_pinned_from_its_picture_and_seen_through_every_node() {
+    let (mut window, source) = full();
+    window.get_by_label("cutout").click();
+    window.run_steps(2);
+    source.push(Event::Message(ToViewer::Images(Box::new(images(CUTOUT)))));
+    window.run_steps(2);
+    window.get_by_label_contains("after: sample 6151").click();
+    window.run_steps(4);
+    window.get_by_label("Through every node").click();
+    window.run_steps(2);
+    assert_eq!(source.sent()[1..], [FromViewer::Sample(6151, 5, 4)]);
+    window.get_by_label("Sample 6151 is being made anew");
+    for epoch in [5, 6] {
+        source.push(Event::Message(ToViewer::Sample(Box::new(seen(6151, epoch)))));
+    }
+    // Of one that was asked for before.
+    source.push(Event::Message(ToViewer::Sample(Box::new(seen(3, 5)))));
+    let trouble = Some("epoch 8 leaves out sample 6151".to_owned());
+    source.push(Event::Message(ToViewer::Sample(Box::new(SampleSeen { trouble, nodes: vec![], ..seen(6151, 7) }))));
+    window.run_steps(3);
+    window.get_by_label("sample 6151, square");
+    window.get_by_label("epoch 6 after cutout");
+    window.get_by_label("epoch 7 after cutout");
+    window.get_by_label("8 × 8 from row 16, column 10 filled");
+    window.get_by_label("epoch 8 leaves out sample 6151");
+    window.get_by_label("later epochs").click();
+    window.run_steps(2);
+    assert_eq!(source.sent().last(), Some(&FromViewer::Sample(6151, 9, 4)));
+    // An engine that comes back is asked again.
+    source.push(Event::Gone);
+    messages(3).into_iter().for_each(|message| source.push(Event::Message(message)));
+    window.run_steps(3);
+    assert_eq!(source.sent().last(), Some(&FromViewer::Sample(6151, 9, 4)));
+}
+
+fn seen(sample: u64, epoch: u32) -> SampleSeen {
+    let picture =
+        |node: u32| images(node).after.map(|all| telemetry::Pictures { rgb: all.rgb[..3072].to_vec(), ..all });
+    let node = |node: u32| NodeSeen {
+        node,
+        picture: picture(node),
+        words: if node == CUTOUT { format!("8 × 8 from row {}, column 10 filled", 11 + epoch) } else { String::new() },
+    };
+    SampleSeen { sample, epoch, batch: 3, label: "square".into(), nodes: (0..6).map(node).collect(), trouble: None }
 }
