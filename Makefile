@@ -50,8 +50,12 @@ doc: $(LAID) ## build the documentation; a warning is an error
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
 .PHONY: inspector
-inspector: ## watch a run: the window
+inspector: ## watch a run, or look at a recording: the window
 	$(CARGO) run --release -p inspector -- $(ARGS)
+
+.PHONY: screenshot
+screenshot: $(LAID) ## take the README's picture of a live run, on a display of its own (Xvfb)
+	scripts/screenshot inspector/screenshot.png $(ARGS)
 
 .PHONY: bench
 bench: $(LAID) ## measure: engine bench graphs/cifar.json

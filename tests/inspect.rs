@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use engine::execute::{BatchRange, Executor as _, Pipeline, StopToken, Threaded};
+use engine::execute::{BatchRange, Executor as _, Inline, Pipeline, StopToken, Threaded, sample_seen};
 use engine::plan::{PlanOptions, describe_run};
 use serde_json::json;
 use telemetry::{Client, Ended, FromViewer, Hub, NodeImages, Server, Snapshot, ToViewer};
@@ -80,6 +80,8 @@ fn a_viewer_sees_counters_images_and_the_end() {
         assert_eq!(before.rgb.len(), images.samples.len() * 3072);
         let pink = |rgb: &[u8]| rgb.as_chunks::<3>().0.iter().filter(|p| **p == [255, 0, 255]).count();
         assert_eq!(pink(&after.rgb) - pink(&before.rgb), 64 * images.samples.len(), "each image has its square");
+        assert_eq!(images.drawn.len(), images.samples.len());
+        assert!(images.drawn.iter().all(|words| words.starts_with("8 × 8 from row ")), "{:?}", images.drawn);
         sender.send(()).unwrap();
         runner.join().unwrap();
         hub.end(Ended::Finished);
@@ -112,5 +114,48 @@ fn a_stranger_is_let_go_and_the_run_goes_on() {
         std::io::Write::write_all(&mut stranger, b"GET / HTTP/1.1\r\n\r\n").unwrap();
         let mut client = Client::connect(&server.address().to_string(), None, || {}).unwrap();
         wait_for(&mut client, |m| matches!(m, ToViewer::Run(_)).then_some(()));
+    });
+}
+
+#[test]
+fn a_pinned_sample_is_what_the_run_makes_of_it() {
+    within(60, || {
+        let graph = json!({
+            "name": "pinned",
+            "nodes": {
+                "images": { "op": "shapes", "batch_size": 64, "order": "random" },
+                "flip": { "op": "random_horizontal_flip", "input": "images" },
+                "cut": { "op": "cutout", "crop_size": 8, "fill": [255, 0, 255], "input": "flip" }
+            }
+        });
+        let plan = plan(&graph, &PlanOptions::default());
+        let pipeline = Arc::new(Pipeline::new(&plan, 2, &resources()).unwrap());
+        let mut batches = Inline::default().start(&pipeline, BatchRange::epochs(1..2));
+        let batch = batches.next().unwrap().unwrap();
+        let (sample, image) = (batch.samples()[5], &batch.column("image").unwrap().1[5 * 3072..6 * 3072]);
+        let seen = sample_seen(&pipeline, sample, 1);
+        assert_eq!((seen.sample, seen.epoch, seen.batch, &seen.trouble), (sample, 1, 0, &None));
+        assert_eq!(seen.nodes.iter().map(|n| n.node).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(seen.nodes[2].picture.as_ref().unwrap().rgb, image);
+        assert!(seen.nodes[2].words.starts_with("8 × 8 from row "), "{}", seen.nodes[2].words);
+        assert!(!seen.label.is_empty());
+        let none = sample_seen(&pipeline, 1 << 40, 0);
+        assert!(none.trouble.as_ref().is_some_and(|t| t.contains("there is no sample")), "{none:?}");
+
+        let hub = Arc::new(Hub::new(describe_run(&plan, 0, 0, None), plan.row_bytes(), 1));
+        let server = Server::start("127.0.0.1:0", None, Arc::clone(&hub)).unwrap();
+        let mut client = Client::connect(&server.address().to_string(), None, || {}).unwrap();
+        client.send(&FromViewer::Sample(sample, 1, 1)).unwrap();
+        wait_for(&mut client, |m| matches!(m, ToViewer::Declined(_)).then_some(()));
+        hub.see_samples(move |sample, epoch| sample_seen(&pipeline, sample, epoch));
+        client.send(&FromViewer::Sample(sample, 1, 2)).unwrap();
+        let answers = [(); 2].map(|()| {
+            wait_for(&mut client, |m| match m {
+                ToViewer::Sample(seen) => Some(*seen),
+                _ => None,
+            })
+        });
+        assert_eq!(answers[0], seen);
+        assert_eq!(answers[1].epoch, 2);
     });
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,6 +12,16 @@ use tempfile::TempDir;
 use crate::cli::{engine, ran};
 use crate::harness::within;
 use crate::inspect::wait_for;
+
+/// A test that fails leaves nothing running.
+struct KilledAtTheEnd(Child);
+
+impl Drop for KilledAtTheEnd {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
 
 /// A graph that trains in no time, with a test operator that takes some.
 fn graph(folder: &TempDir, delay_us: u64) -> std::path::PathBuf {
@@ -100,13 +110,14 @@ fn a_run_is_paused_stepped_kept_and_stopped_from_outside() {
         let mut command = engine(home.path());
         command.arg("run").arg(&graph).args(["--epochs", "100000", "--quiet", "--inspect", "127.0.0.1:0"]);
         command.args(["--inspect-control", "--workers", "2", "--run-dir"]).arg(home.path().join("run"));
-        let mut child =
+        let child =
             command.env("XDG_RUNTIME_DIR", home.path()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut child = KilledAtTheEnd(child);
+        let mut lines = BufReader::new(child.0.stderr.take().unwrap()).lines();
         let address =
             lines.by_ref().find_map(|line| line.unwrap().strip_prefix("inspect with: inspector ").map(str::to_owned));
         let address = address.unwrap();
-        let known = home.path().join("engine/running").join(child.id().to_string());
+        let known = home.path().join("engine/running").join(child.0.id().to_string());
         assert!(fs::read_to_string(&known).unwrap().starts_with(&address), "an inspector finds it");
         let mut client = Client::connect(&address, None, || {}).unwrap();
         let ask = |client: &mut Client, command| client.send(&FromViewer::Command(command)).unwrap();
@@ -151,7 +162,7 @@ fn a_run_is_paused_stepped_kept_and_stopped_from_outside() {
             _ => None,
         });
         assert_eq!(ended, Ended::Stopped);
-        assert_eq!(child.wait().unwrap().code(), Some(130));
+        assert_eq!(child.0.wait().unwrap().code(), Some(130));
         assert!(!known.exists());
     });
 }

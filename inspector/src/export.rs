@@ -68,14 +68,19 @@ pub fn save_trace(run: &Run, folder: &Path) -> io::Result<PathBuf> {
 /// A picture.
 pub fn save_picture(image: &ColorImage, graph: &str, folder: &Path) -> io::Result<PathBuf> {
     let (path, file) = create(folder, graph, "inspector", "png")?;
+    write_picture(image, file)?;
+    Ok(path)
+}
+
+/// A picture as PNG.
+pub fn write_picture(image: &ColorImage, file: File) -> io::Result<()> {
     let mut encoder = png::Encoder::new(BufWriter::new(file), image.size[0] as u32, image.size[1] as u32);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
     let rgb: Vec<u8> = image.pixels.iter().flat_map(|c| [c.r(), c.g(), c.b()]).collect();
     let mut writer = encoder.write_header().map_err(io::Error::other)?;
     writer.write_image_data(&rgb).map_err(io::Error::other)?;
-    writer.finish().map_err(io::Error::other)?;
-    Ok(path)
+    writer.finish().map_err(io::Error::other)
 }
 
 /// The graph with its numbers of now.

@@ -1,11 +1,12 @@
 //! The window and the command line; everything else is in the library, where tests reach it without a window.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use eframe::egui;
-use inspector::{InspectorApp, Recent, Target};
+use inspector::{InspectorApp, Recent, Tab, Target};
 
 /// Shows a running engine: its graph with live rates, the images at each node, the loss.
 #[derive(Parser)]
@@ -26,9 +27,31 @@ struct Arguments {
     #[arg(value_name = "WHAT")]
     target: Option<String>,
 
+    /// Select this node at the start.
+    #[arg(long, value_name = "NODE")]
+    select: Option<String>,
+
+    /// Show this panel at the start: training, sample, timeline, whatif, system or log.
+    #[arg(long, value_name = "PANEL", value_parser = panel)]
+    panel: Option<Tab>,
+
+    /// Write a picture of the window to this PNG file, and end.
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
+
+    /// Seconds to look on before the picture is taken.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, requires = "picture")]
+    after: f64,
+
     /// The word that the run was started with (`--inspect-token`); else $ENGINE_INSPECT_TOKEN.
     #[arg(long)]
     token: Option<String>,
+}
+
+fn panel(word: &str) -> Result<Tab, String> {
+    let short = |tab: &Tab| tab.name().to_lowercase().replace(' ', "");
+    let found = Tab::ALL.into_iter().find(|tab| short(tab) == word);
+    found.ok_or_else(|| format!("expected one of {}", Tab::ALL.map(|tab| short(&tab)).join(", ")))
 }
 
 fn main() -> ExitCode {
@@ -62,6 +85,13 @@ fn window() -> eframe::Result {
             let mut app = InspectorApp::start_page(&creation.egui_ctx, Recent::load()).with_token(token);
             if let Some(target) = arguments.target {
                 app.open(&creation.egui_ctx, &Target::of(&target));
+            }
+            if let Some(tab) = arguments.panel {
+                app.show(tab);
+            }
+            app.select_named(arguments.select);
+            if let Some(file) = arguments.picture {
+                app.picture_and_end(&creation.egui_ctx, file, arguments.after);
             }
             Ok(Box::new(app))
         }),

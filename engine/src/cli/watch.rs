@@ -111,9 +111,6 @@ impl WatchArgs {
             Some(address) => Some(address.as_str()),
             None => self.gui.then_some(ANY_PORT),
         };
-        if address.is_none() && self.inspect_control {
-            return Err(Failure::Usage("--inspect-control is for a run that is served: add --inspect or --gui".into()));
-        }
         if address.is_none() && self.record.is_none() {
             return Ok(Watch::default());
         }
@@ -140,7 +137,7 @@ impl WatchArgs {
         let with_token = token.as_ref().map(|token| format!(" --token {token}")).unwrap_or_default();
         screen::note(&format!("inspect with: inspector {address}{with_token}"));
         if self.gui {
-            show(&address, token.as_deref())?;
+            show(&address, token.as_deref());
         }
         Ok(Watch { hub: Some(hub), server: Some(server), recorder, entry })
     }
@@ -172,8 +169,8 @@ impl WatchArgs {
     }
 }
 
-/// Starts an inspector. It stays when the run is over, and Ctrl-C is not for it.
-fn show(address: &str, token: Option<&str>) -> Result<(), Failure> {
+/// Starts an inspector. It stays when the run is over, and Ctrl-C is not for it. A run that nobody sees is still a run.
+fn show(address: &str, token: Option<&str>) {
     let beside = std::env::current_exe().ok().map(|path| path.with_file_name("inspector")).filter(|path| path.exists());
     let program = beside.unwrap_or_else(|| "inspector".into());
     let mut command = Command::new(program);
@@ -181,11 +178,11 @@ fn show(address: &str, token: Option<&str>) -> Result<(), Failure> {
     if let Some(token) = token {
         command.env("ENGINE_INSPECT_TOKEN", token);
     }
-    command.spawn().map(drop).map_err(|error| {
-        Failure::Failed(format!(
-            "cannot start `inspector`: {error}; build it with `cargo build --release -p inspector`, or leave out --gui"
-        ))
-    })
+    if let Err(error) = command.spawn() {
+        screen::warning_line(&format!(
+            "cannot start `inspector`: {error}; build it with `cargo build --release -p inspector`"
+        ));
+    }
 }
 
 impl Watch {

@@ -288,7 +288,7 @@ impl Hub {
     /// The run has ended; only the first call counts.
     pub fn end(&self, ended: Ended) {
         let (level, text) = match &ended {
-            Ended::Finished => (Level::Note, "all epochs were trained".to_owned()),
+            Ended::Finished => (Level::Note, "the run has finished".to_owned()),
             Ended::Stopped => (Level::Note, "the run was stopped".to_owned()),
             Ended::Failed(error) => (Level::Error, error.clone()),
         };

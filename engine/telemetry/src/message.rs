@@ -274,7 +274,7 @@ pub enum Level {
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Ended {
-    /// All epochs were trained.
+    /// All that was asked for was trained.
     Finished,
     /// The user stopped it.
     Stopped,

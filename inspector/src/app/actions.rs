@@ -1,5 +1,6 @@
 //! What the user wants done beside looking: files, a run that is started, another thing to look at.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +22,14 @@ const LAUNCH_TICK: Duration = Duration::from_millis(200);
 
 /// Pictures of the window that have come, to be saved.
 pub(super) type Pictures = Arc<Mutex<Vec<Arc<ColorImage>>>>;
+
+/// The picture after which the window closes.
+pub(super) struct LastPicture {
+    file: PathBuf,
+    /// In the window's seconds.
+    at: f64,
+    asked: bool,
+}
 
 /// What can be written to a file.
 #[derive(Clone, Copy)]
@@ -51,15 +60,7 @@ impl InspectorApp {
     pub(super) fn export(&mut self, ui: &Ui, what: Export) {
         let Some(run) = &self.run else { return };
         let saved = match what {
-            Export::Window => {
-                let (pictures, context) = (Arc::clone(&self.pictures), ui.ctx().clone());
-                let taken = move |image| {
-                    pictures.lock().unwrap_or_else(PoisonError::into_inner).push(image);
-                    context.request_repaint();
-                };
-                ui.ctx().send_viewport_cmd(ViewportCommand::Screenshot(ScreenshotCallback::new(taken)));
-                return;
-            }
+            Export::Window => return self.ask_for_picture(ui.ctx()),
             Export::Graph => export::save_graph(run, Palette::of(ui), &self.folder),
             Export::Curve => export::save_curve(run, &self.folder),
             Export::Epochs => export::save_epochs(run, &self.folder),
@@ -78,10 +79,42 @@ impl InspectorApp {
         }
     }
 
+    /// Takes a picture of the window after so many seconds, and closes it.
+    pub fn picture_and_end(&mut self, context: &Context, file: PathBuf, after: f64) {
+        let at = context.input(|i| i.time) + after;
+        self.last_picture = Some(LastPicture { file, at, asked: false });
+    }
+
+    pub(super) fn take_last_picture(&mut self, context: &Context) {
+        let now = context.input(|i| i.time);
+        let Some(last) = &mut self.last_picture else { return };
+        context.request_repaint_after(LAUNCH_TICK);
+        if now >= last.at && !last.asked {
+            last.asked = true;
+            self.ask_for_picture(context);
+        }
+    }
+
+    fn ask_for_picture(&self, context: &Context) {
+        let (pictures, waker) = (Arc::clone(&self.pictures), context.clone());
+        let taken = move |image| {
+            pictures.lock().unwrap_or_else(PoisonError::into_inner).push(image);
+            waker.request_repaint();
+        };
+        context.send_viewport_cmd(ViewportCommand::Screenshot(ScreenshotCallback::new(taken)));
+    }
+
     /// Saves pictures of the window that have come.
     pub(super) fn take_pictures(&mut self, context: &Context) {
         let pictures = std::mem::take(&mut *self.pictures.lock().unwrap_or_else(PoisonError::into_inner));
         for picture in pictures {
+            if let Some(last) = self.last_picture.take_if(|last| last.asked) {
+                match File::create(&last.file).and_then(|file| export::write_picture(&picture, file)) {
+                    Ok(()) => context.send_viewport_cmd(ViewportCommand::Close),
+                    Err(error) => self.say(context, format!("cannot write {}: {error}", last.file.display())),
+                }
+                continue;
+            }
             let graph = self.run.as_ref().map_or("inspector", |run| &run.description.graph);
             let saved = export::save_picture(&picture, graph, &self.folder);
             self.say_saved(context, saved);

@@ -116,6 +116,10 @@ pub struct InspectorApp {
     message: Option<(String, f64)>,
     /// A picture of the window, when it comes.
     pictures: actions::Pictures,
+    /// A node that is to be selected once it is known.
+    to_select: Option<String>,
+    /// A picture that is to be taken, after which the window closes.
+    last_picture: Option<actions::LastPicture>,
 }
 
 impl InspectorApp {
@@ -143,6 +147,8 @@ impl InspectorApp {
             arguments: String::new(),
             message: None,
             pictures: actions::Pictures::default(),
+            to_select: None,
+            last_picture: None,
         }
     }
 
@@ -204,6 +210,11 @@ impl InspectorApp {
         }
         self.views.textures.clear();
         self.send(FromViewer::Watch(node.map(|n| n as u32)));
+    }
+
+    /// Selects the node of this name as soon as a run has one.
+    pub fn select_named(&mut self, node: Option<String>) {
+        self.to_select = node;
     }
 
     /// Shows a panel, and asks the engine for what it needs.
@@ -343,6 +354,12 @@ impl InspectorApp {
     /// Draws everything.
     pub fn ui(&mut self, ui: &mut Ui) {
         self.poll(ui.ctx());
+        let named = self.to_select.as_ref().and_then(|name| self.run.as_ref()?.node_named(name));
+        if named.is_some() {
+            self.to_select = None;
+            self.select(named);
+        }
+        self.take_last_picture(ui.ctx());
         self.look_after_launch(ui.ctx());
         self.take_pictures(ui.ctx());
         self.take_dropped(ui.ctx());

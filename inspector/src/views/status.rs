@@ -151,7 +151,7 @@ fn connection_text(connection: &Connection, address: &str, has_run: bool, palett
 
 fn ended_text(ended: &Ended) -> String {
     match ended {
-        Ended::Finished => "the run has ended: all epochs were trained".to_owned(),
+        Ended::Finished => "the run has finished".to_owned(),
         Ended::Stopped => "the run has ended: it was stopped".to_owned(),
         Ended::Failed(reason) => format!("the run has ended: {reason}"),
     }

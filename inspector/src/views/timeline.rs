@@ -93,6 +93,12 @@ fn color(palette: &Palette, run: &Run, span: &Span) -> Color32 {
     }
 }
 
+/// Black or white, whichever is further from a colour.
+fn readable_on(ground: Color32) -> Color32 {
+    let light = 0.299 * f32::from(ground.r()) + 0.587 * f32::from(ground.g()) + 0.114 * f32::from(ground.b());
+    if light > 130.0 { Color32::from_gray(16) } else { Color32::from_gray(250) }
+}
+
 fn legend_ui(ui: &mut Ui, run: &Run) {
     let palette = Palette::of(ui);
     let mut seen: Vec<(String, Color32)> = Vec::new();
@@ -174,7 +180,15 @@ fn bars_ui(ui: &mut Ui, run: &Run, state: &mut TimelineView) {
         if bar.width() > 44.0 {
             let name = span_name(&run.description, span);
             let at = pos2(bar.left().max(bars.left()) + 4.0, bar.top() + 6.0);
-            line(&painter, at, Align::Min, &name, crate::theme::small(), palette.on_bottleneck, bar.width() - 8.0);
+            line(
+                &painter,
+                at,
+                Align::Min,
+                &name,
+                crate::theme::small(),
+                readable_on(color(palette, run, span)),
+                bar.width() - 8.0,
+            );
         }
         if mouse.is_some_and(|m| bar.contains(m)) {
             hit = Some(span);

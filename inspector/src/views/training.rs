@@ -99,7 +99,7 @@ pub enum TrainingAction {
 pub fn training_ui(ui: &mut Ui, run: &Run, state: &mut TrainingView, recent: &Recent) -> Option<TrainingAction> {
     if run.description.epochs == 0 {
         ui.add_space(8.0);
-        ui.heading("Nothing is trained");
+        ui.heading(if run.tense == Tense::Plan { "Not run yet" } else { "Nothing is trained" });
         ui.label(match run.tense {
             Tense::Plan => "The loss appears here when the graph is run.",
             _ => "This run measures the data pipeline alone. `engine run` trains, and its loss appears here.",

@@ -100,7 +100,7 @@ pub fn what_if_ui(ui: &mut Ui, run: &Run, state: &mut WhatIfView) -> Option<Comm
     };
     let mut asked = None;
     ScrollArea::vertical().id_salt("what if").auto_shrink(false).show(ui, |ui| {
-        now_ui(ui, &costs);
+        now_ui(ui, run, &costs);
         ui.add_space(6.0);
         asked = workers_ui(ui, run, state, &costs);
         ui.add_space(6.0);
@@ -114,13 +114,14 @@ pub fn what_if_ui(ui: &mut Ui, run: &Run, state: &mut WhatIfView) -> Option<Comm
     asked
 }
 
-fn now_ui(ui: &mut Ui, costs: &Costs) {
+fn now_ui(ui: &mut Ui, run: &Run, costs: &Costs) {
+    let when = if run.tense == Tense::Now { "Now" } else { "At the last" };
     let data = grouped(costs.data(costs.workers, costs.seconds()));
     ui.label(match costs.model {
         Some(model) => {
-            format!("Now: the data pipeline could deliver {data} img/s, the model could take {}.", grouped(model))
+            format!("{when}: the data pipeline could deliver {data} img/s, the model could take {}.", grouped(model))
         }
-        None => format!("Now: the data pipeline could deliver {data} img/s."),
+        None => format!("{when}: the data pipeline could deliver {data} img/s."),
     });
 }
 
@@ -207,8 +208,10 @@ fn nodes_ui(ui: &mut Ui, run: &Run, costs: &Costs) {
                 "no data work would be left".to_owned()
             } else if gain < 0.005 {
                 format!("{} img/s, the same", grouped(without))
-            } else {
+            } else if gain < 1.0 {
                 format!("{} img/s, {} more", grouped(without), percent(gain))
+            } else {
+                format!("{} img/s, {:.1} times as many", grouped(without), gain + 1.0)
             };
             let color = if gain < 0.005 { palette.weak } else { palette.strong };
             ui.label(RichText::new(words).color(color));

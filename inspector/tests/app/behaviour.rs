@@ -112,7 +112,7 @@ fn the_engine_goes_and_comes_back_and_the_selection_stays() {
 #[test]
 fn the_end_of_a_run_is_said_and_stays() {
     for (ended, said) in [
-        (Ended::Finished, "the run has ended: all epochs were trained"),
+        (Ended::Finished, "the run has finished"),
         (Ended::Failed("node `cutout`: out of memory".into()), "the run has ended: node `cutout`: out of memory"),
     ] {
         let (mut window, source) = running();

@@ -24,7 +24,7 @@ fn opened() -> Window {
 #[test]
 fn it_opens_at_its_end_and_knows_the_slow_node() {
     let mut window = opened();
-    window.get_by_label_contains("recording version_2.rec: the run has ended: all epochs were trained");
+    window.get_by_label_contains("recording version_2.rec: the run has finished");
     window.get_by_label("step 80 of 80");
     window.get_by_label_contains("slow (fused with 4 others) bounded the run at 6");
     let run = window.state().run().expect("there is one");
@@ -34,7 +34,7 @@ fn it_opens_at_its_end_and_knows_the_slow_node() {
 
     window.get_by_label(Tab::WhatIf.name()).click();
     window.run_steps(2);
-    assert!(window.query_all_by_label_contains(" more").count() >= 1, "without `slow` it would be faster");
+    assert!(window.query_all_by_label_contains(" times as many").count() >= 1, "without `slow` it would be faster");
     window.get_by_label(Tab::Timeline.name()).click();
     window.run_steps(2);
     window.get_by_label("waits for data");
