@@ -38,8 +38,13 @@ fn a_run_is_recorded_and_its_recording_makes_a_trace() {
     within(120, || {
         let home = TempDir::new().unwrap();
         let (graph, recording) = (graph(&home, 100), home.path().join("run.rec"));
-        let run =
-            || ran(engine(home.path()).arg("run").arg(&graph).args(["--epochs", "2", "--record"]).arg(&recording));
+        let run = || {
+            ran(engine(home.path())
+                .arg("run")
+                .arg(&graph)
+                .args(["--no-run-dir", "--epochs", "2", "--record"])
+                .arg(&recording))
+        };
         let (code, _, err) = run();
         assert_eq!(code, 0, "{err}");
         assert!(err.contains("recorded: inspector "), "{err}");
@@ -171,7 +176,9 @@ fn a_run_is_paused_stepped_kept_and_stopped_from_outside() {
 fn what_does_not_go_together_is_said() {
     let home = TempDir::new().unwrap();
     let graph = graph(&home, 0);
-    let run = |args: &[&str]| ran(engine(home.path()).arg("run").arg(&graph).args(["--steps", "1"]).args(args));
+    let run = |args: &[&str]| {
+        ran(engine(home.path()).arg("run").arg(&graph).args(["--no-run-dir", "--steps", "1"]).args(args))
+    };
     let (code, _, err) = run(&["--inspect-control"]);
     assert!(code == 2 && err.contains("add --inspect or --gui"), "{code}: {err}");
     let (code, _, err) = run(&["--inspect", "0.0.0.0:0"]);

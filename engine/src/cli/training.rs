@@ -14,7 +14,7 @@ use engine::train::{Checkpoint, Keeper, Observer, Session, Summary};
 use telemetry::{Ended, Hub};
 
 use super::common::{DataArgs, stop_at_ctrl_c};
-use super::watch::{Asked, Told, WatchArgs, Warnings};
+use super::watch::{Asked, Told, Warnings, WatchArgs};
 use super::{Failure, progress, screen};
 
 /// Where runs have their folders unless told otherwise.
