@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::control::{Allowed, Controls};
+use crate::gpus::Gpus;
 use crate::histogram::Counts;
 use crate::trace::Lane;
 use crate::{
@@ -95,6 +96,8 @@ pub struct Hub {
     lanes: Vec<Lane>,
     tracing: AtomicUsize,
     controls: Controls,
+    /// Looked at from the first question on.
+    gpus: OnceLock<Gpus>,
     /// Makes a sample anew, as it was in an epoch.
     samples: OnceLock<SeeSample>,
     progress: Mutex<Progress>,
@@ -134,6 +137,7 @@ impl Hub {
             lanes: (0..workers).map(|_| Lane::default()).collect(),
             tracing: AtomicUsize::new(0),
             controls: Controls::new(run.workers),
+            gpus: OnceLock::new(),
             samples: OnceLock::new(),
             progress: Mutex::default(),
             wanted: (0..nodes).map(|_| AtomicBool::new(false)).collect(),
@@ -372,6 +376,7 @@ impl Hub {
         Load {
             elapsed_ns: self.elapsed().as_nanos() as u64,
             slot_bytes: self.slot_bytes.iter().map(|bytes| bytes.load(Relaxed)).collect(),
+            gpus: self.gpus.get_or_init(Gpus::start).read(),
             ..load::read()
         }
     }

@@ -14,6 +14,7 @@ pub mod codec;
 mod control;
 mod describe;
 mod feed;
+mod gpus;
 mod histogram;
 mod hub;
 mod load;

@@ -10,6 +10,9 @@ use crate::theme;
 use crate::views;
 use crate::views::training::TrainingAction;
 
+/// Windows whose sides differ by less than this share what the user has made of the panels.
+const DIVISION_STEP: f32 = 80.0;
+
 /// What was chosen in the menus.
 #[derive(Default)]
 struct Menu {
@@ -43,12 +46,14 @@ impl InspectorApp {
             Some((sample, images.epoch))
         });
         let mut selected = self.selected;
-        Panel::top("graph")
+        // A window of another size has its own division: sizes of before would leave no room for the rest.
+        let division = |side: f32| (side / DIVISION_STEP) as u32;
+        Panel::top(egui::Id::new(("graph", division(size.y))))
             .resizable(true)
             .default_size((size.y * theme::GRAPH_SHARE).max(theme::GRAPH_MIN))
             .size_range(theme::GRAPH_MIN..=(size.y - theme::GRAPH_MIN).max(theme::GRAPH_MIN))
             .show(ui, |ui| views::graph::graph_ui(ui, run, &mut self.views.graph, &mut selected));
-        Panel::left("node")
+        Panel::left(egui::Id::new(("node", division(size.x))))
             .resizable(true)
             .default_size(size.x * theme::NODE_SHARE)
             .size_range(size.x * 0.25..=size.x * 0.75)
@@ -162,7 +167,7 @@ impl InspectorApp {
 
     fn draw_tabs(&mut self, ui: &mut Ui) {
         let mut tab = self.tab;
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             for choice in Tab::ALL {
                 ui.selectable_value(&mut tab, choice, choice.name());
             }

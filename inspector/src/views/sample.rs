@@ -139,6 +139,7 @@ fn grid_ui(ui: &mut Ui, run: &Run, seen: &[&Seen]) {
         ui.end_row();
         for seen in seen {
             ui.vertical(|ui| {
+                ui.set_width(64.0);
                 weak_ui(ui, format!("epoch {}", seen.of.epoch + 1));
                 if seen.of.trouble.is_none() {
                     weak_ui(ui, format!("batch {}", seen.of.batch + 1));

@@ -296,3 +296,15 @@ fn seen(sample: u64, epoch: u32) -> SampleSeen {
     };
     SampleSeen { sample, epoch, batch: 3, label: "square".into(), nodes: (0..6).map(node).collect(), trouble: None }
 }
+
+#[test]
+fn a_window_that_shrinks_keeps_everything_in_sight() {
+    let (mut window, _) = full();
+    window.set_size(eframe::egui::vec2(1280.0, 720.0));
+    window.run_steps(4);
+    let all = eframe::egui::Rect::from_min_size(Default::default(), eframe::egui::vec2(1280.0, 720.0));
+    for tab in Tab::ALL {
+        let rect = window.get_by_label(tab.name()).rect();
+        assert!(all.contains_rect(rect), "{}: {rect:?}", tab.name());
+    }
+}
