@@ -1,5 +1,6 @@
 //! A node's images: the same samples before and after it.
 
+use eframe::egui::text::LayoutJob;
 use eframe::egui::{
     Align, ColorImage, Context, Grid, Image, RichText, Sense, TextureHandle, TextureOptions, Ui, Vec2, vec2,
 };
@@ -16,8 +17,8 @@ const MAX_SIDE: u32 = 2048;
 /// Width of the words left of the pictures.
 const WORDS: f32 = 42.0;
 const GAP: f32 = 6.0;
-/// Width from which words about what was drawn can be read.
-const DRAWN_WIDTH: f32 = 90.0;
+/// Lines for what was drawn: more is in the picture's hover text.
+const DRAWN_LINES: usize = 2;
 /// Height of a line below a sample.
 const CAPTION_LINE: f32 = 14.0;
 
@@ -100,8 +101,12 @@ fn grid_ui(ui: &mut Ui, images: &NodeImages, textures: &Textures) -> Option<usiz
         return None;
     };
     let drawn = images.drawn.iter().any(|words| !words.is_empty());
-    let cell = cell_size(size, ui.available_size(), samples, rows.len(), drawn);
-    let caption = caption_height(cell.x, drawn);
+    let (area, rows_below) = (ui.available_size(), rows.len());
+    // The words are worth a size, but not that samples are out of sight.
+    let with_words = cell_size(size, area, samples, rows_below, caption_height(drawn)).filter(|_| drawn);
+    let without = || cell_size(size, area, samples, rows_below, caption_height(false));
+    let caption = caption_height(with_words.is_some());
+    let cell = with_words.or_else(without).unwrap_or_else(|| least(size));
     let columns = balanced(samples, columns(cell.x, ui.available_width()));
     ui.spacing_mut().item_spacing.y = 4.0;
     for first in (0..samples).step_by(columns) {
@@ -160,9 +165,11 @@ fn caption_ui(ui: &mut Ui, images: &NodeImages, index: usize, size: Vec2) {
             if let Some(sample) = images.samples.get(index) {
                 ui.add(eframe::egui::Label::new(line(format!("#{sample}")).color(palette.weak)).truncate());
             }
-            let drawn = images.drawn.get(index).filter(|words| !words.is_empty() && size.x >= DRAWN_WIDTH);
-            if let Some(drawn) = drawn {
-                ui.add(eframe::egui::Label::new(line(drawn.clone())).wrap()).on_hover_text(drawn);
+            let drawn = images.drawn.get(index).filter(|words| !words.is_empty());
+            if let Some(drawn) = drawn.filter(|_| size.y > caption_height(false)) {
+                let mut job = LayoutJob::simple(drawn.clone(), small(), palette.strong, size.x);
+                job.wrap.max_rows = DRAWN_LINES;
+                ui.label(job).on_hover_text(drawn);
             }
         });
     });
@@ -189,8 +196,8 @@ pub fn describe(images: &NodeImages, index: usize) -> String {
 }
 
 /// Below a sample are its label and its number, and what was drawn for it where there is room for the words.
-fn caption_height(width: f32, drawn: bool) -> f32 {
-    CAPTION_LINE * if drawn && width >= DRAWN_WIDTH { 4.0 } else { 2.0 }
+fn caption_height(drawn: bool) -> f32 {
+    CAPTION_LINE * (2 + if drawn { DRAWN_LINES } else { 0 }) as f32
 }
 
 fn columns(cell_width: f32, width: f32) -> usize {
@@ -204,20 +211,25 @@ fn balanced(samples: usize, columns: usize) -> usize {
 
 /// The largest size at which all samples can be seen at once. Small pictures grow by whole factors, so that each of
 /// their pixels is as large as the others.
-fn cell_size(picture: Vec2, area: Vec2, samples: usize, rows: usize, drawn: bool) -> Vec2 {
-    let scales: Vec<f32> = if picture.x <= 48.0 {
-        (2..=5).rev().map(|scale| scale as f32).collect()
-    } else {
-        [160.0, 128.0, 112.0, 96.0, 80.0, 64.0].iter().map(|width| width / picture.x).collect()
-    };
-    let fits = |scale: &&f32| {
-        let cell = picture * **scale;
-        let caption = caption_height(cell.x, drawn);
+fn cell_size(picture: Vec2, area: Vec2, samples: usize, rows: usize, caption: f32) -> Option<Vec2> {
+    let fits = |scale: &f32| {
+        let cell = picture * *scale;
         let blocks = samples.div_ceil(columns(cell.x, area.x)) as f32;
         WORDS + cell.x <= area.x && blocks * (rows as f32 * (cell.y + 3.0) + caption + 4.0) <= area.y
     };
-    let scale = scales.iter().find(fits).or(scales.last()).copied().unwrap_or(1.0);
-    picture * scale
+    scales(picture).into_iter().find(fits).map(|scale| picture * scale)
+}
+
+/// Where not all can be seen at once, they are as small as they may be.
+fn least(picture: Vec2) -> Vec2 {
+    picture * scales(picture).last().copied().unwrap_or(1.0)
+}
+
+fn scales(picture: Vec2) -> Vec<f32> {
+    if picture.x <= 48.0 {
+        return (2..=5).rev().map(|scale| scale as f32).collect();
+    }
+    [160.0, 128.0, 112.0, 96.0, 80.0, 64.0].iter().map(|width| width / picture.x).collect()
 }
 
 #[cfg(test)]
@@ -242,7 +254,8 @@ mod tests {
     #[test]
     fn pictures_are_as_large_as_there_is_room() {
         let picture = vec2(32.0, 32.0);
-        assert_eq!(cell_size(picture, vec2(900.0, 500.0), 8, 2, false), vec2(96.0, 96.0));
-        assert_eq!(cell_size(picture, vec2(200.0, 100.0), 64, 2, false), vec2(64.0, 64.0));
+        assert_eq!(cell_size(picture, vec2(900.0, 500.0), 8, 2, 30.0), Some(vec2(96.0, 96.0)));
+        assert_eq!(cell_size(picture, vec2(200.0, 100.0), 64, 2, 30.0), None);
+        assert_eq!(least(picture), vec2(64.0, 64.0));
     }
 }

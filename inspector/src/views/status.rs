@@ -65,7 +65,7 @@ fn words_ui(ui: &mut Ui, run: &Run, message: Option<&str>, palette: &Palette) {
         ui.separator();
         let text = format!("{} snapshots skipped", count(run.lost));
         weak_ui(ui, text).on_hover_text(
-            "This window was too slow for them. The numbers are right nevertheless: they are counted by the engine.",
+            "This window, or the machine, was too slow for them. The numbers are right nevertheless: they are counted by the engine.",
         );
     }
     if let Some(message) = message {

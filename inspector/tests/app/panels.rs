@@ -274,7 +274,7 @@ fn a_sample_is_pinned_from_its_picture_and_seen_through_every_node() {
     window.get_by_label("sample 6151, square");
     window.get_by_label("epoch 6 after cutout");
     window.get_by_label("epoch 7 after cutout");
-    window.get_by_label("8 × 8 from row 16, column 10 filled");
+    window.get_by_label("8 × 8 from row 17, column 10 filled");
     window.get_by_label("epoch 8 leaves out sample 6151");
     window.get_by_label("later epochs").click();
     window.run_steps(2);
