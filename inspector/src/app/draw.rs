@@ -48,12 +48,12 @@ impl InspectorApp {
         let mut selected = self.selected;
         // A window of another size has its own division: sizes of before would leave no room for the rest.
         let division = |side: f32| (side / DIVISION_STEP) as u32;
-        Panel::top(egui::Id::new(("graph", division(size.y))))
+        Panel::top(egui::Id::unique(("graph", division(size.y))))
             .resizable(true)
             .default_size((size.y * theme::GRAPH_SHARE).max(theme::GRAPH_MIN))
             .size_range(theme::GRAPH_MIN..=(size.y - theme::GRAPH_MIN).max(theme::GRAPH_MIN))
             .show(ui, |ui| views::graph::graph_ui(ui, run, &mut self.views.graph, &mut selected));
-        Panel::left(egui::Id::new(("node", division(size.x))))
+        Panel::left(egui::Id::unique(("node", division(size.x))))
             .resizable(true)
             .default_size(size.x * theme::NODE_SHARE)
             .size_range(size.x * 0.25..=size.x * 0.75)
