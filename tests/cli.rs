@@ -217,7 +217,7 @@ fn warnings_are_told_and_change_nothing() {
     let plan: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, plan["warnings"].as_array().unwrap().len()), (0, 1));
     assert!(err.starts_with(told), "{err}");
-    let (code, out, err) = ran(engine(home.path()).args(["run", "--json", "--steps", "1", path]));
+    let (code, out, err) = ran(engine(home.path()).args(["run", "--json", "--steps", "1", "--no-run-dir", path]));
     let event: Value = serde_json::from_str(out.lines().next().unwrap()).unwrap();
     assert_eq!((code, &event["event"]), (0, &Value::from("warning")), "{err}");
     assert!(err.contains(told), "{err}");

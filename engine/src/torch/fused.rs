@@ -73,7 +73,7 @@ fn ready() -> bool {
     kernels::available()
 }
 
-/// Statistics and weights of a batch normalisation, all float32 of [channels].
+/// Statistics and weights of a batch normalisation, all float32, one number a channel.
 pub struct Norm<'a> {
     /// Factor of each channel.
     pub weight: &'a Tensor,
