@@ -32,6 +32,12 @@ mod training;
 /// Groups of weights, optimisers, means of weights, layers set from data: each learns, and goes on exactly.
 mod recipes;
 
+/// TorchScript files and closures as models; what is exported computes the same.
+mod own_models;
+
+/// Trained models are tested, asked and written for others; linear regression.
+mod trained;
+
 /// Interrupted and resumed training equals uninterrupted training; SIGKILL at any moment loses nothing.
 mod resume;
 

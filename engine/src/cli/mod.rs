@@ -3,6 +3,8 @@
 mod bench;
 mod common;
 mod data_files;
+mod eval;
+mod export;
 mod info;
 mod info_text;
 mod lettering;
@@ -11,6 +13,7 @@ mod operators;
 mod pack;
 mod pack_images;
 mod plan;
+mod predict;
 mod progress;
 mod resume;
 mod run;
@@ -25,6 +28,7 @@ mod schema;
 mod screen;
 mod split;
 mod trace;
+mod trained;
 mod training;
 mod validate;
 mod watch;
@@ -57,6 +61,9 @@ Examples:
   engine run graphs/cifar.json --epochs 3 --inspect   ... shorter, to watch with `inspector`
   engine resume runs/cifar-20260801-140322         go on with a run
   engine runs                                      which runs there are, and how they did
+  engine eval cifar-20260801-140322                accuracy of a trained model, class by class
+  engine predict cifar-20260801-140322 cat.jpg     what it takes an image for
+  engine export cifar-20260801-140322              the model for Python: TorchScript, safetensors
   engine plan graphs/cifar.json                    what runs where, and why
   engine bench graphs/cifar.json                   the data pipeline alone
   engine sample graphs/cifar.json --epoch 3 --index 1234 --all-nodes   what became of a sample
@@ -74,6 +81,12 @@ enum Command {
     Resume(resume::ResumeArgs),
     /// List runs, or compare two.
     Runs(runs::RunsArgs),
+    /// Test a trained model: accuracy, loss, which class is taken for which.
+    Eval(eval::EvalArgs),
+    /// Ask a trained model about images.
+    Predict(predict::PredictArgs),
+    /// Write a trained model as TorchScript and safetensors, for Python.
+    Export(export::ExportArgs),
     /// Check graphs: every problem, with its line.
     Validate(validate::ValidateArgs),
     /// Show stages, devices and queues of a graph, and the reason of each decision.
@@ -105,6 +118,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Resume(args) => resume::resume(args),
         Command::Runs(args) => runs::runs(args),
+        Command::Eval(args) => eval::eval(args),
+        Command::Predict(args) => predict::predict(args),
+        Command::Export(args) => export::export(args),
         Command::Validate(args) => validate::validate(args),
         Command::Plan(args) => plan::plan(args),
         Command::Operators(args) => operators::operators(args),

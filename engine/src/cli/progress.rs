@@ -100,6 +100,14 @@ fn accuracy_words(built_in: bool) -> &'static str {
     if built_in { "accuracy on BUILT-IN images" } else { "test accuracy" }
 }
 
+/// How the model did: its accuracy, or the loss of one that predicts no classes. None if it was not evaluated.
+fn tested(accuracy: Option<f64>, loss: Option<f64>, built_in: bool) -> Option<String> {
+    match accuracy {
+        Some(accuracy) => Some(format!("{} {:.2} %", accuracy_words(built_in), accuracy * 100.0)),
+        None => loss.map(|loss| format!("test loss {loss:.5}")),
+    }
+}
+
 impl Observer for Screen {
     fn start(&mut self, start: &RunStart) {
         self.built_in = start.warning.is_some();
@@ -151,22 +159,38 @@ impl Observer for Screen {
 
     fn epoch(&mut self, epoch: &EpochReport) {
         self.last_line = Instant::now();
-        let accuracy = match epoch.test_accuracy {
-            Some(accuracy) => format!("{} {:.2} %, ", accuracy_words(self.built_in), accuracy * 100.0),
-            None => String::new(),
-        };
-        let evaluation = match epoch.test_accuracy {
+        let tested = tested(epoch.test_accuracy, epoch.test_loss, self.built_in);
+        let tested = tested.map_or_else(String::new, |words| words + ", ");
+        let evaluation = match epoch.test_loss {
             Some(_) => format!(", evaluation {:.1} s", epoch.evaluation_seconds),
             None => String::new(),
         };
         self.line(&format!(
-            "epoch {:>3}: train loss {:.4}, {accuracy}{:.1} s ({} img/s){evaluation}",
+            "epoch {:>3}: train loss {:.4}, {tested}{:.1} s ({} img/s){evaluation}",
             epoch.epoch,
             epoch.train_loss,
             epoch.seconds,
             screen::count(epoch.images_per_second.round() as u64)
         ));
     }
+}
+
+/// Shows how far an evaluation is, in batches: a bar on a terminal.
+pub(crate) fn evaluation(quiet: bool) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
+    let style = "evaluating {wide_bar:.cyan/dim} {human_pos} of {human_len} batches, {eta} left";
+    bar.set_style(ProgressStyle::with_template(style).expect("the template is constant"));
+    if quiet {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    show(Some(bar.clone()));
+    bar
+}
+
+/// Takes a bar away.
+pub(crate) fn end(bar: &ProgressBar) {
+    show(None);
+    bar.finish_and_clear();
 }
 
 /// Shows work on the rows of a data set: a bar on a terminal, else a line now and then.
@@ -220,11 +244,10 @@ impl RowsBar {
 /// The last lines of a run.
 pub(crate) fn summary(summary: &Summary) {
     let how = if summary.stopped { "stopped" } else { "done" };
-    let accuracy = summary.test_accuracy.map_or("not evaluated".to_owned(), |a| {
-        format!("{} {:.2} %", accuracy_words(summary.warning.is_some()), a * 100.0)
-    });
+    let tested = tested(summary.test_accuracy, summary.test_loss, summary.warning.is_some());
+    let tested = tested.unwrap_or_else(|| "not evaluated".to_owned());
     screen::note(&format!(
-        "{how}: {}, {} in {}; {accuracy}; {} img/s; the model waited for data {:.2} % of the time",
+        "{how}: {}, {} in {}; {tested}; {} img/s; the model waited for data {:.2} % of the time",
         screen::plural(summary.epochs, "epoch"),
         screen::plural(summary.steps, "step"),
         screen::duration(summary.seconds),

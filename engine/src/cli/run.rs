@@ -68,7 +68,7 @@ pub(crate) struct RunArgs {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum PrecisionArg {
+pub(crate) enum PrecisionArg {
     /// What is fastest on the device.
     Auto,
     /// Single precision.

@@ -44,6 +44,26 @@ pub type DeviceKernel = (usize, Box<dyn DeviceMap>);
 impl Pipeline {
     /// Makes the kernels of all nodes that lead to `outlet`. Data is opened here.
     pub fn new(plan: &Arc<Plan>, outlet: usize, resources: &Resources) -> Result<Self, RunError> {
+        Self::make(plan, outlet, resources, None)
+    }
+
+    /// The same, but with the samples of `given` in the place of the source's: one after the other, each once an epoch.
+    /// It writes the fields that the plan's source creates.
+    pub fn over(
+        plan: &Arc<Plan>,
+        outlet: usize,
+        resources: &Resources,
+        given: Box<dyn Source>,
+    ) -> Result<Self, RunError> {
+        Self::make(plan, outlet, resources, Some(given))
+    }
+
+    fn make(
+        plan: &Arc<Plan>,
+        outlet: usize,
+        resources: &Resources,
+        mut given: Option<Box<dyn Source>>,
+    ) -> Result<Self, RunError> {
         let mut end = outlet;
         let mut device_nodes = Vec::new();
         while plan.nodes[end].place != Place::Cpu {
@@ -60,8 +80,28 @@ impl Pipeline {
         }
         let mut program = compile(plan, end);
         let mut kernels: Vec<Option<Kernel>> = plan.nodes.iter().map(|_| None).collect();
+        let source = plan.nodes[end].source;
+        let mut shape = plan.source_of(end).clone();
+        if let Some(given) = &given {
+            let whole = SourceShape {
+                drop_last: false,
+                order: Order::Sequential,
+                indices: None,
+                weights: None,
+                shard: [0, 1],
+                on_error: OnError::Fail,
+                ..shape
+            };
+            shape = SourceShape { batch_size: whole.batch_size.min(given.rows().max(1) as usize), ..whole };
+        }
         for member in program.stages.iter().flat_map(|s| &s.members) {
             let node = &plan.nodes[member.node];
+            if member.node == source
+                && let Some(given) = given.take()
+            {
+                kernels[source] = Some(Kernel::Source(given));
+                continue;
+            }
             let site = Site { input: &node.input, source: node.signature.source.as_ref(), resources };
             let kernel = node.operator.kernel(&node.params, &site).map_err(|e| RunError::at(&node.name, e))?;
             kernels[member.node] = Some(kernel);
@@ -69,8 +109,6 @@ impl Pipeline {
         for stage in &mut program.stages {
             stage.units = units(plan, &stage.members, &kernels);
         }
-        let source = plan.nodes[end].source;
-        let mut shape = plan.source_of(end).clone();
         if let Some(Kernel::Source(source)) = &kernels[source] {
             shape.rows = source.rows();
         }

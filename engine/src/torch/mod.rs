@@ -12,7 +12,7 @@ mod tensors;
 use std::ffi::{CStr, c_char, c_int};
 use std::sync::OnceLock;
 
-pub use script::{Script, ScriptTensor, save_script};
+pub use script::{Extra, Script, ScriptTensor, save_script};
 use tch::{Device, Kind};
 pub use tensors::{DeviceBatch, kind, tensor_of_column};
 

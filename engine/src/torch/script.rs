@@ -23,12 +23,19 @@ unsafe extern "C" {
     ) -> c_int;
     fn engine_script_forward(module: *mut CModule, input: *const C_tensor, training: c_int) -> *mut C_tensor;
     fn engine_script_save(
-        name: *const c_char,
         source: *const c_char,
         names: *const *const c_char,
         tensors: *const *const C_tensor,
         trained: *const c_int,
         count: c_int,
+        extra_name: *const c_char,
+        extra: *const c_char,
+        path: *const c_char,
+    ) -> c_int;
+    fn engine_script_store(
+        module: *mut CModule,
+        extra_name: *const c_char,
+        extra: *const c_char,
         path: *const c_char,
     ) -> c_int;
 }
@@ -83,6 +90,17 @@ impl Script {
         }
     }
 
+    /// Saves it as it is, in evaluation.
+    pub fn save(&self, extra: Extra<'_>, path: &Path) -> Result<(), TorchError> {
+        let path = c_text(path.as_os_str().as_bytes())?;
+        let (name, text) = (c_text(extra.name.as_bytes())?, c_text(extra.text.as_bytes())?);
+        // SAFETY: the module is alive, and so are the texts, through the call.
+        match unsafe { engine_script_store(self.0.as_ptr(), name.as_ptr(), text.as_ptr(), path.as_ptr()) } {
+            0 => Ok(()),
+            _ => Err(last_error()),
+        }
+    }
+
     /// Its `forward` of one tensor; in training or not.
     pub fn forward(&self, input: &Tensor, training: bool) -> Result<Tensor, TorchError> {
         // SAFETY: module and tensor are alive; the result, if there is one, is ours. The module is not used by two threads
@@ -101,15 +119,25 @@ impl Drop for Script {
     }
 }
 
-/// Saves a module of these tensors (name without dots, value, whether it is a parameter) whose methods have this source.
+/// A text that lies in a module's file beside the module, by name: torch's extra files.
+#[derive(Clone, Copy, Debug)]
+pub struct Extra<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it says.
+    pub text: &'a str,
+}
+
+/// Saves a module of these tensors whose methods have this source, in evaluation. A tensor has a name, with dots for
+/// those of submodules (`0.weight`), a value, and whether it is a parameter rather than a buffer.
 pub fn save_script(
-    name: &str,
     source: &str,
     tensors: &[(String, Tensor, bool)],
+    extra: Extra<'_>,
     path: &Path,
 ) -> Result<(), TorchError> {
-    let (name, source, path) =
-        (c_text(name.as_bytes())?, c_text(source.as_bytes())?, c_text(path.as_os_str().as_bytes())?);
+    let (source, path) = (c_text(source.as_bytes())?, c_text(path.as_os_str().as_bytes())?);
+    let (extra_name, extra) = (c_text(extra.name.as_bytes())?, c_text(extra.text.as_bytes())?);
     let names: Vec<CString> = tensors.iter().map(|(n, _, _)| c_text(n.as_bytes())).collect::<Result<_, _>>()?;
     let name_pointers: Vec<*const c_char> = names.iter().map(|n| n.as_ptr()).collect();
     let pointers: Vec<*const C_tensor> = tensors.iter().map(|(_, t, _)| t.as_ptr()).collect();
@@ -117,12 +145,13 @@ pub fn save_script(
     // SAFETY: the three arrays have `count` elements, and all that they point to lives through the call.
     let result = unsafe {
         engine_script_save(
-            name.as_ptr(),
             source.as_ptr(),
             name_pointers.as_ptr(),
             pointers.as_ptr(),
             trained.as_ptr(),
             tensors.len() as c_int,
+            extra_name.as_ptr(),
+            extra.as_ptr(),
             path.as_ptr(),
         )
     };

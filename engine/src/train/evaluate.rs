@@ -11,6 +11,7 @@ use super::network::Network;
 use super::precision::Arithmetic;
 use super::recipe::{LossSpec, TestTimeAugmentation};
 use crate::execute::{BatchRange, Executor, Pipeline, RunError};
+use crate::operators::{Resources, Train};
 use crate::torch::TorchError;
 
 /// What an evaluation needs beside the model.
@@ -37,6 +38,26 @@ pub(super) struct EvaluatedBatch {
 }
 
 impl Evaluator {
+    /// Evaluates on the batches of a pipeline as a graph's model says.
+    pub(super) fn new(
+        pipeline: Arc<Pipeline>,
+        resources: &Resources,
+        params: &Train,
+        device: Device,
+        arithmetic: Arithmetic,
+    ) -> Result<Self, RunError> {
+        Ok(Self {
+            feed: Feed::new(&pipeline, device, resources)?,
+            pipeline,
+            input_field: params.input_field.clone(),
+            target_field: params.target_field.clone(),
+            loss: params.loss.clone(),
+            augmentation: params.evaluation.test_time_augmentation,
+            arithmetic,
+            device,
+        })
+    }
+
     /// Results over all test samples; none if it was stopped. `done` is told after each batch.
     pub(super) fn evaluate(
         &self,

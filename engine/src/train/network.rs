@@ -9,6 +9,7 @@ use super::build::{Layer, build_all};
 use super::data_layers;
 use super::forward::forward_all;
 use super::optimizer::Trained;
+use crate::execute::RunError;
 use crate::layers::{self, LayerSpec, RowShape};
 use crate::torch::{Script, ScriptTensor, TorchError};
 
@@ -23,7 +24,8 @@ pub struct Network {
     trained: Vec<(String, String)>,
 }
 
-enum Body {
+/// What computes.
+pub(super) enum Body {
     Layers(Vec<Layer>),
     Script(Script),
     Own(OwnModel),
@@ -109,6 +111,16 @@ impl Network {
         named
     }
 
+    /// Sets all weights and statistics, each to what is found under its name.
+    pub(super) fn set<'a>(&self, find: impl Fn(&str) -> Option<&'a Tensor>) -> Result<(), RunError> {
+        for (name, mut tensor) in self.named() {
+            let saved = find(&name).filter(|saved| saved.size() == tensor.size());
+            let saved = saved.ok_or_else(|| RunError::new(format!("the checkpoint has no `{name}` of this shape")))?;
+            tch::no_grad(|| tensor.f_copy_(saved)).map_err(|e| RunError::new(TorchError::from(e)))?;
+        }
+        Ok(())
+    }
+
     /// How many numbers are trained.
     pub fn parameters(&self) -> u64 {
         self.trainable().iter().map(|(_, t)| t.numel() as u64).sum()
@@ -141,6 +153,11 @@ impl Network {
 }
 
 impl Network {
+    /// What computes.
+    pub(super) fn body(&self) -> &Body {
+        &self.body
+    }
+
     /// The layers, if it is built of layers.
     pub(super) fn layers(&self) -> Option<&[Layer]> {
         match &self.body {

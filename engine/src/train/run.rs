@@ -25,7 +25,7 @@ use crate::graph::differences_in_words;
 use crate::layers::RowShape;
 use crate::operators::{Resources, Train, model_shape};
 use crate::params::ParamSet as _;
-use crate::plan::{Machine, Plan};
+use crate::plan::{Machine, Plan, PlanNode};
 use crate::torch::{self, TorchError};
 
 /// What the user wants otherwise than the graph says.
@@ -97,45 +97,21 @@ impl Session {
         let Some(node) = plan.model() else {
             return Err(RunError::new("the graph has no model to train; `engine bench` runs its data pipeline"));
         };
-        let name = &plan.nodes[node].name;
         let params = Train::from_json(&plan.nodes[node].params).expect("the graph was validated");
-        let place = plan.nodes[node].place;
-        let device = torch::device(place);
-        let precision = options.precision.unwrap_or(params.precision);
-        let arithmetic = Arithmetic::resolve(precision, place, machine).map_err(|e| RunError::at(name, e))?;
+        let ModelPlace { device, arithmetic } = ModelPlace::of(plan, node, &params, machine, options.precision)?;
+        let name = &plan.nodes[node].name;
         let pipeline = |outlet: usize| Pipeline::new(plan, outlet, resources).map(Arc::new);
-        let from = plan.outlet("train").expect("validation asked for training data");
-        let train = pipeline(from)?;
+        let train = pipeline(plan.outlet("train").expect("validation asked for training data"))?;
         let test = match plan.outlet("test") {
             None => None,
-            Some(outlet) => {
-                let pipeline = pipeline(outlet)?;
-                Some(Evaluator {
-                    feed: Feed::new(&pipeline, device, resources)?,
-                    pipeline,
-                    input_field: params.input_field.clone(),
-                    target_field: params.target_field.clone(),
-                    loss: params.loss.clone(),
-                    augmentation: params.evaluation.test_time_augmentation,
-                    arithmetic,
-                    device,
-                })
-            }
+            Some(outlet) => Some(Evaluator::new(pipeline(outlet)?, resources, &params, device, arithmetic)?),
         };
-        let input = plan.nodes[from].output.field(&params.input_field).expect("validation found the model's input");
         // The seed of the weights; torch takes 63 bits.
         tch::manual_seed((plan.seed & i64::MAX as u64) as i64);
-        let built = match (own, &params.torchscript) {
-            (Some(build), _) => Network::own(build, device, params.channels_last),
-            (None, Some(file)) => Network::script(file.as_ref(), device, params.channels_last),
-            (None, None) if params.own_model => {
-                let message =
-                    "the program that runs this graph gives its model: \"own_model\" is for Session::with_model";
-                return Err(RunError::at(name, message));
-            }
-            (None, None) => Network::new(&params.layers, RowShape(model_shape(input)), device, params.channels_last),
+        let network = match own {
+            Some(build) => Network::own(build, device, params.channels_last).map_err(|e| RunError::at(name, e))?,
+            None => build_network(plan, node, &params, device)?,
         };
-        let network = built.map_err(|e| RunError::at(name, e))?;
         let init = match plan.outlet("init").filter(|_| network.samples_to_start() > 0) {
             None => None,
             Some(outlet) => {
@@ -250,11 +226,7 @@ impl Session {
         }
         let find = |name: &str| checkpoint.tensors.iter().find(|(n, _)| n == name).map(|(_, tensor)| tensor);
         let fail = |error: tch::TchError| RunError::new(TorchError::from(error));
-        for (name, mut tensor) in self.network.named() {
-            let saved = find(&name).filter(|saved| saved.size() == tensor.size());
-            let saved = saved.ok_or_else(|| RunError::new(format!("the checkpoint has no `{name}` of this shape")))?;
-            tch::no_grad(|| tensor.f_copy_(saved)).map_err(fail)?;
-        }
+        self.network.set(find)?;
         let torch_fail = |error: TorchError| RunError::new(error);
         self.optimizer.restore(|name| find(&format!("{OPTIMIZER}{name}"))).map_err(torch_fail)?;
         if let Some(average) = &mut self.average {
@@ -445,6 +417,45 @@ impl Session {
     pub fn metrics(&self) -> Option<&Metrics> {
         self.metrics.as_ref()
     }
+}
+
+/// Where a model is, and what it computes in.
+pub(super) struct ModelPlace {
+    pub device: Device,
+    pub arithmetic: Arithmetic,
+}
+
+impl ModelPlace {
+    /// Of the model of a plan.
+    pub(super) fn of(
+        plan: &Plan,
+        node: usize,
+        params: &Train,
+        machine: &Machine,
+        precision: Option<Precision>,
+    ) -> Result<Self, RunError> {
+        let PlanNode { name, place, .. } = &plan.nodes[node];
+        let arithmetic = Arithmetic::resolve(precision.unwrap_or(params.precision), *place, machine);
+        Ok(Self { device: torch::device(*place), arithmetic: arithmetic.map_err(|e| RunError::at(name, e))? })
+    }
+}
+
+/// The model that a graph describes, its weights as at the start.
+pub(super) fn build_network(plan: &Plan, node: usize, params: &Train, device: Device) -> Result<Network, RunError> {
+    let name = &plan.nodes[node].name;
+    let built = match &params.torchscript {
+        Some(file) => Network::script(file.as_ref(), device, params.channels_last),
+        None if params.own_model => {
+            let message = "the program that runs this graph gives its model: \"own_model\" is for Session::with_model";
+            return Err(RunError::at(name, message));
+        }
+        None => {
+            let from = plan.outlet("train").expect("validation asked for training data");
+            let input = plan.nodes[from].output.field(&params.input_field).expect("validation found the model's input");
+            Network::new(&params.layers, RowShape(model_shape(input)), device, params.channels_last)
+        }
+    };
+    built.map_err(|e| RunError::at(name, e))
 }
 
 /// Builds a model of the program's own.
