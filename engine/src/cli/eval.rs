@@ -157,10 +157,10 @@ mod tests {
         let classes = ["cat", "dog", "owl"].map(str::to_owned);
         let expected = "\
 class     right  taken for
-                    0  1  2
-0 cat   83.33 %    10  ·  2
-1 dog         –     ·  ·  ·
-2 owl   98.00 %     1  1 98";
+                  0  1  2
+0 cat   83.33 %  10  ·  2
+1 dog         –   ·  ·  ·
+2 owl   98.00 %   1  1 98";
         assert_eq!(table(&confusion, &classes), expected);
     }
 
