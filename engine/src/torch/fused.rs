@@ -96,7 +96,8 @@ pub fn norm_activation(
     training: bool,
     activation: Activation,
 ) -> Result<Tensor, TorchError> {
-    // SAFETY: all tensors are alive, the table was handed over (`fits`), and the result, if there is one, is ours.
+    ready();
+    // SAFETY: all tensors are alive, the table is handed over, and the result, if there is one, is ours.
     unsafe {
         let result = engine_norm_activation(
             x.as_ptr(),
@@ -119,7 +120,8 @@ pub fn norm_activation(
 
 /// The greatest of windows of 2 × 2 pixels of images that [`fits`], at least as large as one.
 pub fn max_pool(x: &Tensor) -> Result<Tensor, TorchError> {
-    // SAFETY: the tensor is alive, the table was handed over (`fits`), and the result, if there is one, is ours.
+    ready();
+    // SAFETY: the tensor is alive, the table is handed over, and the result, if there is one, is ours.
     unsafe {
         let result = engine_max_pool(x.as_ptr());
         if result.is_null() { Err(last_error()) } else { Ok(Tensor::from_ptr(result)) }
