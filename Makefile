@@ -61,6 +61,18 @@ screenshot: $(LAID) ## take the README's picture of a live run, on a display of 
 bench: $(LAID) ## measure: engine bench graphs/cifar.json
 	$(CARGO) run --release -p engine -- bench $(GRAPH) $(ARGS)
 
+.PHONY: measure
+measure: ## print the readers' and the operations' times: an index of 2,000,000 rows, each operation on an image
+	$(CARGO) test --release -p datasets --lib -- --ignored --nocapture two_million_rows
+	$(CARGO) test --release -p pixels --test ops -- --ignored --nocapture speed::times
+
+.PHONY: sheets
+sheets: $(LAID) ## draw what the operators do, to look at: target/sheets/; PICTURES=DIR for those of photographs
+	mkdir -p target/sheets
+	CONTACT_SHEET=$(CURDIR)/target/sheets/augmentations.ppm $(CARGO) test -p engine --lib -- --ignored contact_sheet
+	$(if $(PICTURES),PICTURES=$(abspath $(PICTURES)) CONTACT_SHEET=$(CURDIR)/target/sheets/pictures.ppm \
+	  $(CARGO) test -p engine --test integration -- --ignored contact_sheet)
+
 # Only the target `graph` needs libtorch, and a sanitizer would find faults of libtorch's own.
 FUZZ_LIBTORCH := $(if $(LAID),$(CURDIR)/third_party/torch-dist/libtorch,$(LIBTORCH))
 FUZZ_FLAGS := $(if $(filter graph,$(TARGET)),-s none --features graph)

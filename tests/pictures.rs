@@ -144,7 +144,7 @@ fn masks_are_cut_with_their_images() {
 
 /// Twelve images of the folder $PICTURES through each operator, as one picture, $CONTACT_SHEET (PPM), to look at.
 #[test]
-#[ignore = "to look at"]
+#[ignore = "a picture of the images in $PICTURES, which somebody must look at: `make sheets` draws it"]
 fn contact_sheet() {
     let folder = std::env::var("PICTURES").unwrap();
     let source = json!({ "op": "image_folder", "path": folder, "order": "random", "batch_size": 12 });

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use engine::execute::{Inline, StopToken, Threaded};
 use engine::plan::{Plan, PlanOptions};
-use engine::train::{Checkpoint, EpochReport, Keeper, Moment, Observer, Position, Session, StepReport, TrainOptions};
+use engine::train::{Checkpoint, Keeper, Moment, Position, Session, StepReport, TrainOptions};
 use serde_json::{Value, json};
-use tch::Tensor;
 
 use crate::harness::{MACHINE, plan, resources, within};
-use crate::training::ONE_AT_A_TIME;
+use crate::training::{ONE_AT_A_TIME, Record, weights};
 
 /// The built-in images, a convolution and a linear layer.
 fn graph(model: &Value) -> Value {
@@ -57,30 +56,10 @@ fn session(plan: &Arc<Plan>, steps: Option<u64>) -> Session {
     Session::new(plan, &MACHINE, &resources(), &TrainOptions { steps, ..TrainOptions::default() }).unwrap()
 }
 
-#[derive(Default)]
-struct Told {
-    steps: Vec<StepReport>,
-    epochs: Vec<EpochReport>,
-}
-
-impl Observer for Told {
-    fn step(&mut self, report: &StepReport) {
-        self.steps.push(*report);
-    }
-    fn epoch(&mut self, report: &EpochReport) {
-        self.epochs.push(*report);
-    }
-}
-
-fn train(session: &mut Session, keeper: &mut dyn Keeper) -> Told {
-    let mut told = Told::default();
+fn train(session: &mut Session, keeper: &mut dyn Keeper) -> Record {
+    let mut told = Record::default();
     session.run(&Inline::default(), None, keeper, &mut told).unwrap();
     told
-}
-
-fn weights(session: &Session) -> Vec<(String, Vec<f32>)> {
-    let flat = |tensor: &Tensor| Vec::<f32>::try_from(tensor.flatten(0, -1)).unwrap();
-    session.network().named().iter().map(|(name, tensor)| (name.clone(), flat(tensor))).collect()
 }
 
 fn weight(session: &Session, name: &str) -> Vec<f32> {

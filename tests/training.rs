@@ -53,10 +53,11 @@ fn small() -> Value {
     })
 }
 
+/// What an observer was told.
 #[derive(Default)]
-struct Record {
-    steps: Vec<StepReport>,
-    epochs: Vec<EpochReport>,
+pub struct Record {
+    pub steps: Vec<StepReport>,
+    pub epochs: Vec<EpochReport>,
 }
 
 impl Observer for Record {
@@ -72,7 +73,8 @@ fn session(plan: &Arc<Plan>, options: &TrainOptions) -> Session {
     Session::new(plan, &MACHINE, &resources(), options).unwrap()
 }
 
-fn weights(session: &Session) -> Vec<(String, Vec<f32>)> {
+/// All weights and statistics, by name.
+pub fn weights(session: &Session) -> Vec<(String, Vec<f32>)> {
     let flat = |t: &tch::Tensor| Vec::<f32>::try_from(t.flatten(0, -1)).unwrap();
     session.network().named().iter().map(|(name, tensor)| (name.clone(), flat(tensor))).collect()
 }

@@ -1,14 +1,11 @@
 //! Whether all of a set can be read.
 
-use std::ops::ControlFlow;
-
 use pixels::ImageSize;
 
-use super::beton::verify::{LISTED, ROWS};
+use super::beton::verify::check_all;
 use super::beton::{BadRow, OnProgress, Verified};
 use super::dataset::{Dataset, FieldKind, Value};
 use super::error::DataError;
-use super::ordered::in_order;
 
 /// Reads every value of every row, on `workers` threads. `decode` is called with every encoded image and gives its size,
 /// or what is wrong with it in words.
@@ -25,12 +22,9 @@ pub fn verify(
     decode: &(dyn Fn(&[u8]) -> Result<ImageSize, String> + Sync),
     progress: OnProgress<'_>,
 ) -> Result<Verified, DataError> {
-    let all = data.rows();
-    let mut found = Verified::default();
-    let check = |piece: u64| {
+    check_all(data.rows(), workers, Verified::default(), progress, &|rows| {
         let (mut bad, mut decoded) = (Vec::new(), 0);
-        let rows = piece * ROWS..all.min(piece * ROWS + ROWS);
-        for row in rows.clone() {
+        for row in rows {
             for (index, field) in data.fields().iter().enumerate() {
                 let why = match data.value(row, index) {
                     Ok(value) => check_value(&value, &field.kind, decode, &mut decoded),
@@ -40,27 +34,8 @@ pub fn verify(
                 bad.extend(why.err().map(|why| BadRow { row, field: field.name.clone(), why }));
             }
         }
-        Ok((rows.end - rows.start, decoded, bad))
-    };
-    let end = in_order(all.div_ceil(ROWS), workers, &check, |piece| {
-        let (rows, decoded, bad) = match piece {
-            Ok(piece) => piece,
-            Err(error) => return ControlFlow::Break(error),
-        };
-        found.rows += rows;
-        found.decoded += decoded;
-        found.bad_count += bad.len() as u64;
-        found.bad.extend(bad.into_iter().take(LISTED - found.bad.len()));
-        if progress(found.rows, all) {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(DataError::Cancelled { kept: 0 })
-        }
-    });
-    match end {
-        ControlFlow::Break(error) => Err(error),
-        ControlFlow::Continue(()) => Ok(found),
-    }
+        Ok((decoded, bad))
+    })
 }
 
 fn check_value(

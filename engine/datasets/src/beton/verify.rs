@@ -1,6 +1,6 @@
 //! Whether a file is what it should be: everything in it is read.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use pixels::ImageSize;
 
@@ -13,10 +13,10 @@ use crate::ordered::in_order;
 use crate::{DataError, Dataset};
 
 /// Rows that a thread checks at a time.
-pub(crate) const ROWS: u64 = 64;
+const ROWS: u64 = 64;
 
 /// Bad rows listed at most; a file damaged throughout has millions.
-pub(crate) const LISTED: usize = 1000;
+const LISTED: usize = 1000;
 
 /// What [`verify`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,17 +65,33 @@ pub fn verify(
     decode: &(dyn Fn(&[u8]) -> Result<ImageSize, String> + Sync),
     progress: OnProgress<'_>,
 ) -> Result<Verified, DataError> {
-    let mut found = Verified { faults: table_faults(file)?, ..Verified::default() };
+    let found = Verified { faults: table_faults(file)?, ..Verified::default() };
     let all = file.rows();
-    let check = |piece: u64| {
+    check_all(all, workers, found, progress, &|rows| {
         let (mut bad, mut decoded) = (Vec::new(), 0);
-        let rows = piece * ROWS..all.min(piece * ROWS + ROWS);
-        for row in rows.clone() {
+        for row in rows {
             check_row(file, row, decode, &mut decoded, &mut bad)?;
         }
-        Ok::<_, DataError>((rows.end - rows.start, decoded, bad))
+        Ok((decoded, bad))
+    })
+}
+
+/// Images decoded in some rows, and what is wrong with the rows.
+type Checked = Result<(u64, Vec<BadRow>), DataError>;
+
+/// Checks rows 0 to `all` on `workers` threads, and adds what is found, in their order.
+pub(crate) fn check_all(
+    all: u64,
+    workers: usize,
+    mut found: Verified,
+    progress: OnProgress<'_>,
+    check: &(dyn Fn(Range<u64>) -> Checked + Sync),
+) -> Result<Verified, DataError> {
+    let piece = |piece: u64| {
+        let rows = piece * ROWS..all.min(piece * ROWS + ROWS);
+        check(rows.clone()).map(|(decoded, bad)| (rows.end - rows.start, decoded, bad))
     };
-    let end = in_order(all.div_ceil(ROWS), workers, &check, |piece| {
+    let end = in_order(all.div_ceil(ROWS), workers, &piece, |piece| {
         let (rows, decoded, bad) = match piece {
             Ok(piece) => piece,
             Err(error) => return ControlFlow::Break(error),

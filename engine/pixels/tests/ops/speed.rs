@@ -1,4 +1,4 @@
-//! How long every operation takes: `cargo test --release -p pixels --test ops speed -- --ignored --nocapture`.
+//! How long every operation takes: `make measure`.
 
 use crate::properties::every_op;
 use crate::{picture, size};
@@ -6,7 +6,7 @@ use pixels::ops::Scratch;
 use std::time::Instant;
 
 #[test]
-#[ignore = "prints times, and says nothing true unless optimised and alone"]
+#[ignore = "times, which say nothing true unless optimised and alone: `make measure` prints them"]
 fn times() {
     for size in [size(224, 224, 3), size(32, 32, 3)] {
         for op in every_op() {

@@ -311,9 +311,9 @@ fn nested_operations_do_not_shift_each_other() {
     }
 }
 
-/// A picture of all: a row for each example, the image as it is first. `CONTACT_SHEET=FILE.ppm cargo test contact_sheet -- --ignored`.
+/// A picture of all: a row for each example, the image as it is first. `make sheets`.
 #[test]
-#[ignore = "for people to look at"]
+#[ignore = "a picture that somebody must look at: `make sheets` draws it"]
 fn contact_sheet() {
     const SIZE: ImageSize = ImageSize { height: 64, width: 64, channels: 3 };
     const COLUMNS: usize = 10;
