@@ -7,7 +7,7 @@ use super::registry::{Inputs, Operator, OperatorParams, Port, PortSchemas, Role,
 use super::to_device::DeviceChoice;
 use crate::batch::{DType, Field, Layout, Schema};
 use crate::layers::{LayerFault, LayerSpec, RowShape, check, parameters};
-use crate::params::{Fault, Faults, ParamSet as _, object, params, plural};
+use crate::params::{Fault, Faults, object, params, plural};
 use crate::train::{
     Constant, CrossEntropy, LossSpec, OptimizerSpec, ParameterGroup, Precision, ScheduleSpec, TestTimeAugmentation,
     WeightAverage,
@@ -129,7 +129,7 @@ impl Operator for TrainOperator {
     }
 
     fn warnings(&self, params: &Train, _: &PortSchemas) -> Vec<Fault> {
-        recipe_warnings(&params.to_json())
+        recipe_warnings(params)
     }
 
     fn kernel(&self, _: &Train, _: &Site<'_>) -> Result<Kernel, OperatorError> {

@@ -78,6 +78,8 @@ struct NormActivation : public Function<NormActivation> {
     at::AutoDispatchBelowADInplaceOrView guard;
     Tensor x = images(input);
     int64_t channels = x.size(1), rows = x.numel() / std::max<int64_t>(channels, 1);
+    for (const Tensor& t : {weight, bias, mean, variance})
+      TORCH_CHECK(t.is_contiguous() && t.numel() == channels, "expected ", channels, " numbers, one a channel");
     auto options = at::TensorOptions().dtype(at::kFloat);
     // factor, summand, mean, 1 / deviation: a row each.
     Tensor constants = at::empty({4, channels}, options);
@@ -168,6 +170,7 @@ struct MaxPool : public Function<MaxPool> {
     at::AutoDispatchBelowADInplaceOrView guard;
     Tensor x = images(input);
     int64_t count = x.size(0), channels = x.size(1), height = x.size(2), width = x.size(3);
+    TORCH_CHECK(height >= 2 && width >= 2, "expected images of at least 2 × 2 pixels");
     auto shape = {count, channels, height / 2, width / 2};
     Tensor y = at::empty(shape, x.options().memory_format(at::MemoryFormat::ChannelsLast));
     Tensor places = at::empty({y.numel()}, at::TensorOptions().dtype(at::kByte));

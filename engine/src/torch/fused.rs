@@ -61,9 +61,15 @@ unsafe extern "C" {
     fn engine_max_pool(x: *const C_tensor) -> *mut C_tensor;
 }
 
-/// Whether a tensor of images is one that these functions are for.
+/// Whether a tensor of images is one that these functions are for: others they would have to turn round first.
 pub fn fits(x: &Tensor) -> bool {
-    x.kind() == Kind::BFloat16 && x.device() == Device::Cpu && x.dim() == 4 && x.numel() > 0 && ready()
+    let channels_last = || matches!(x.stride()[..], [_, 1, _, _]);
+    x.kind() == Kind::BFloat16
+        && x.device() == Device::Cpu
+        && x.dim() == 4
+        && x.numel() > 0
+        && channels_last()
+        && ready()
 }
 
 fn ready() -> bool {
