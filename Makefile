@@ -69,9 +69,9 @@ measure: ## print the readers' and the operations' times: an index of 2,000,000 
 .PHONY: sheets
 sheets: $(LAID) ## draw what the operators do, to look at: target/sheets/; PICTURES=DIR for those of photographs
 	mkdir -p target/sheets
-	CONTACT_SHEET=$(CURDIR)/target/sheets/augmentations.ppm $(CARGO) test -p engine --lib -- --ignored contact_sheet
+	CONTACT_SHEET=$(CURDIR)/target/sheets/augmentations.ppm $(CARGO) test --workspace --lib -- --ignored contact_sheet
 	$(if $(PICTURES),PICTURES=$(abspath $(PICTURES)) CONTACT_SHEET=$(CURDIR)/target/sheets/pictures.ppm \
-	  $(CARGO) test -p engine --test integration -- --ignored contact_sheet)
+	  $(CARGO) test --workspace --test integration -- --ignored contact_sheet)
 
 # Only the target `graph` needs libtorch, and a sanitizer would find faults of libtorch's own.
 FUZZ_LIBTORCH := $(if $(LAID),$(CURDIR)/third_party/torch-dist/libtorch,$(LIBTORCH))
