@@ -77,7 +77,8 @@ fn modules_know_only_what_they_may() {
     for folder in ["batch", "../datasets/src", "../pixels/src", "graph", "layers", "params", "plan", "random", "cli"] {
         assert_eq!(names(folder, &["use tch", "tch::Tensor"]), nothing, "tensors are not {folder}'s");
     }
-    let device_operators = ["convert.rs", "normalize.rs", "to_torch_image.rs", "kernel.rs"];
+    let device_operators =
+        ["convert.rs", "device_mixing.rs", "device_steps.rs", "normalize.rs", "to_torch_image.rs", "kernel.rs"];
     let operators = root().join("engine/src/operators");
     for file in sources(&operators) {
         let name = file.strip_prefix(&operators).unwrap().to_str().unwrap().to_owned();

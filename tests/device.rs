@@ -22,24 +22,23 @@ fn same_on_both(nodes: &[Value]) {
         all.insert(format!("n{}", index + 1), node);
     }
     let plan = plan(&json!({ "name": "both", "nodes": all }), &PlanOptions::default());
-    let batch = |outlet: usize| {
-        let pipeline = Arc::new(Pipeline::new(&plan, outlet, &resources()).unwrap());
-        let mut batches = Inline::default().start(&pipeline, BatchRange::epochs(0..1));
-        DeviceBatch::of(&Arc::new(batches.next().unwrap().unwrap())).unwrap()
-    };
-    let by_kernels = batch(nodes.len());
+    let on_cpu = Arc::new(Pipeline::new(&plan, nodes.len(), &resources()).unwrap());
+    let mut batches = Inline::default().start(&on_cpu, BatchRange::epochs(0..1));
+    let by_kernels = DeviceBatch::of(&Arc::new(batches.next().unwrap().unwrap())).unwrap();
     // The source's own output: the CPU's pipeline of a plan whose only node it is.
     let source =
         crate::harness::plan(&json!({ "name": "source", "nodes": { "n0": all["n0"] } }), &PlanOptions::default());
     let pipeline = Arc::new(Pipeline::new(&source, 0, &resources()).unwrap());
     let mut batches = Inline::default().start(&pipeline, BatchRange::epochs(0..1));
-    let mut on_device = DeviceBatch::of(&Arc::new(batches.next().unwrap().unwrap())).unwrap();
-    for node in &plan.nodes[1..] {
+    let batch = Arc::new(batches.next().unwrap().unwrap());
+    let mut on_device = DeviceBatch::of(&batch).unwrap();
+    for (index, node) in plan.nodes.iter().enumerate().skip(1) {
+        assert!(node.signature.on_gpu, "{}", node.name);
         let operator = Registry::builtin().find(node.operator.name()).unwrap();
         let resources = resources();
         let site = Site { input: &node.input, source: None, resources: &resources };
         let kernel = operator.device_kernel(&node.params, &site).unwrap().expect("a version for the GPU");
-        kernel.apply(&mut on_device).unwrap();
+        kernel.apply(&mut on_device, on_cpu.draws(index, &batch)).unwrap();
     }
     for (field, tensor) in &by_kernels.columns {
         let other = on_device.tensor(&field.name).unwrap();
@@ -64,5 +63,48 @@ fn operators_give_the_same_bits_on_both() {
             }
         }
         same_on_both(&[json!({ "op": "convert", "field": "label", "dtype": "float32" })]);
+    });
+}
+
+#[test]
+fn augmentations_give_the_same_bits_on_both() {
+    within(60, || {
+        for node in [
+            json!({ "op": "random_horizontal_flip" }),
+            json!({ "op": "random_vertical_flip", "flip_prob": 0.7 }),
+            json!({ "op": "alternating_flip" }),
+            json!({ "op": "random_translate", "padding": 4, "fill": [200, 30, 90] }),
+            json!({ "op": "cutout", "crop_size": 8, "fill": [125, 122, 113] }),
+            json!({ "op": "cutout", "crop_size": 14, "centre": "anywhere" }),
+            json!({ "op": "random_erasing", "p": 0.8 }),
+            json!({ "op": "random_brightness", "magnitude": 0.8 }),
+            json!({ "op": "random_invert" }),
+            json!({ "op": "random_solarize", "threshold": 128 }),
+            json!({ "op": "random_posterize", "bits": 2 }),
+            json!({ "op": "random_crop", "size": 32, "padding": 2, "padding_mode": "reflect" }),
+            json!({ "op": "random_crop", "size": [20, 28], "padding": 3, "fill": [9] }),
+            json!({ "op": "center_crop", "size": [40, 24], "fill": [1, 2, 3] }),
+            json!({ "op": "random_choice", "ops": [{ "op": "random_invert", "p": 1 }, { "op": "cutout", "crop_size": 9 }] }),
+            json!({ "op": "mixup" }),
+            json!({ "op": "mixup", "alpha": 0.4, "p": 0.5, "label": null }),
+            json!({ "op": "cutmix" }),
+            json!({ "op": "cutmix", "p": 0.6, "same_lambda": true }),
+        ] {
+            same_on_both(&[node]);
+        }
+        same_on_both(&[
+            json!({ "op": "random_crop", "size": 32, "padding": 2, "padding_mode": "reflect" }),
+            json!({ "op": "random_order", "ops": [
+                { "op": "random_translate", "padding": 9 }, { "op": "alternating_flip" }, { "op": "cutout", "crop_size": 9 },
+            ] }),
+            json!({ "op": "mixup" }),
+            json!({ "op": "cutmix" }),
+            json!({ "op": "to_torch_image" }),
+            json!({ "op": "normalize", "mean": [120], "std": [60], "dtype": "float32" }),
+        ]);
+        // More moves than add up to one.
+        let moves: Vec<Value> =
+            (0..9).map(|_| json!({ "op": "random_translate", "padding": 9, "fill": [7] })).collect();
+        same_on_both(&[json!({ "op": "random_apply", "p": 0.9, "ops": moves })]);
     });
 }

@@ -59,6 +59,11 @@ pub fn plan(json: &serde_json::Value, options: &PlanOptions) -> Arc<Plan> {
     plan_of(json, &Registry::builtin(), options)
 }
 
+/// A plan from JSON for another machine.
+pub fn plan_for(json: &serde_json::Value, machine: &Machine) -> Arc<Plan> {
+    Arc::new(Plan::new(&graph(json), machine, &PlanOptions::default()).unwrap_or_else(|e| panic!("{e}")))
+}
+
 /// A plan from JSON, with operators of the test's own.
 pub fn plan_of(json: &serde_json::Value, registry: &Registry, options: &PlanOptions) -> Arc<Plan> {
     Arc::new(Plan::new(&graph_of(json, registry), &MACHINE, options).unwrap_or_else(|e| panic!("{e}")))

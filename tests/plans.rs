@@ -42,6 +42,26 @@ fn cifar_as_the_user_wants_it() {
 }
 
 #[test]
+fn samples_that_stay_on_the_gpu() {
+    let machine = Machine { cores: 16, cuda_devices: 1, bfloat16: true };
+    let resident = |on_error: &str, first: &str| {
+        graph(&json!({
+            "name": "resident",
+            "nodes": {
+                "images": { "op": "shapes", "batch_size": 64, "order": "random", "on_error": on_error },
+                "first": { "op": first, "input": "images" },
+                "to_gpu": { "op": "to_device", "input": "first", "resident": true },
+                "flip": { "op": "random_horizontal_flip", "input": "to_gpu" },
+            }
+        }))
+    };
+    insta::assert_snapshot!(planned(&resident("fail", "grayscale"), &machine, &PlanOptions::default()));
+    let refused = |graph| Plan::new(&graph, &machine, &PlanOptions::default()).err().unwrap().to_string();
+    insta::assert_snapshot!(refused(resident("fail", "random_vertical_flip")));
+    insta::assert_snapshot!(refused(resident("skip", "grayscale")));
+}
+
+#[test]
 fn a_fork_and_a_join() {
     let graph = graph(&json!({
         "name": "forked",

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use engine::execute::{Executor, Inline, StopToken, Threaded};
-use engine::plan::{Plan, PlanOptions};
+use engine::plan::{Machine, Plan, PlanOptions, StageKind};
 use engine::train::{EpochReport, Observer, Session, StepReport, Summary, TrainOptions};
 use serde_json::{Value, json};
 
-use crate::harness::{MACHINE, plan, resources, within};
+use crate::harness::{MACHINE, plan, plan_for, resources, within};
 
 /// A small network on the built-in images.
 fn small() -> Value {
@@ -125,6 +125,41 @@ fn the_same_seed_gives_the_same_weights_for_any_executor() {
         assert_eq!(reference, trained(&threaded(1), None, 7));
         assert_eq!(reference, trained(&threaded(3), Some(5), 7));
         assert_ne!(reference, trained(&threaded(1), None, 8));
+    });
+}
+
+/// The GPU's versions of augmentations, and samples that stay there, in a whole training: the CPU stands in for the GPU, and
+/// the weights are to the last bit those of a training whose data were made by the CPU's kernels.
+#[test]
+fn a_gpu_that_the_cpu_stands_in_for_trains_the_same_weights() {
+    engine::torch::init();
+    engine::torch::imagine_gpus();
+    within(120, || {
+        let _guard = ONE_AT_A_TIME.lock();
+        let trained = |gpus: usize, resident: bool| {
+            let mut graph = small();
+            let nodes = &mut graph["nodes"];
+            nodes["to_gpu"] = json!({ "op": "to_device", "input": "train", "resident": resident });
+            nodes["flip"]["input"] = "to_gpu".into();
+            nodes["crop"] =
+                json!({ "op": "random_crop", "size": 32, "padding": 2, "padding_mode": "reflect", "input": "flip" });
+            nodes["cutout"] = json!({ "op": "cutout", "crop_size": 8, "fill": [125], "input": "crop" });
+            nodes["turn"]["input"] = "cutout".into();
+            nodes["test_to_gpu"] = json!({ "op": "to_device", "input": "test", "resident": resident });
+            nodes["test_turn"]["input"] = "test_to_gpu".into();
+            let machine = Machine { cuda_devices: gpus, ..MACHINE };
+            let plan = plan_for(&graph, &machine);
+            let stages: Vec<StageKind> = plan.stages.iter().map(|stage| stage.kind).collect();
+            assert_eq!(stages.contains(&StageKind::Device), gpus > 0);
+            let options = TrainOptions { steps: Some(5), ..TrainOptions::default() };
+            let mut session = Session::new(&plan, &machine, &resources(), &options).unwrap();
+            run(&mut session, &Threaded::new(2, StopToken::new(), None).unwrap());
+            weights(&session)
+        };
+        let reference = trained(0, false);
+        assert_eq!(reference, trained(0, true), "without a GPU `resident` changes nothing");
+        assert_eq!(reference, trained(1, false));
+        assert_eq!(reference, trained(1, true));
     });
 }
 

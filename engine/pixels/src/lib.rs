@@ -7,6 +7,7 @@
 //! An image is height × width × channels bytes, row after row, pixel after pixel, unless a name says otherwise.
 
 mod axis;
+mod composition;
 mod decode;
 mod encode;
 mod foreign;
@@ -20,6 +21,7 @@ mod step;
 mod values;
 
 pub use axis::{Axis, Run};
+pub use composition::Composition;
 pub use decode::{Decoder, Format, Info, probe};
 pub use encode::{JpegOptions, encode_jpeg};
 pub use ops::{Op, Rect, Scratch};

@@ -1,15 +1,13 @@
 //! Several steps over an image in one pass: the source is read once, the result is written once.
 //!
-//! Moves add up to one: where each row and each column comes from. Fills are rectangles painted over the result, moved
-//! along by later moves. Tables add up to one table, which also changes the colours painted before. Only a step that
-//! computes pixels ([`Step::Adjust`]) needs the image as it is then: what was collected is carried out, and collecting
-//! starts again from there.
+//! Moves, fills and tables add up, see [`Composition`]. Only a step that computes pixels ([`Step::Adjust`]) needs the image
+//! as it is then: what was collected is carried out, and collecting starts again from there.
 
-use crate::axis::Axis;
-use crate::ops::{Op, Rect, Scratch};
+use crate::composition::Composition;
+use crate::ops::Scratch;
 use crate::picture::ImageSize;
 use crate::simd::{Level, Lines, Moved, fill_lines, move_pixels};
-use crate::step::{Levels, Step};
+use crate::step::Step;
 use crate::values::ValueTable;
 
 /// An image to read, wherever it lies.
@@ -41,10 +39,7 @@ pub enum Target<'a> {
 /// Memory of a worker for passes, reused from image to image.
 pub struct PassMemory {
     level: Level,
-    fills: Vec<(Rect, usize)>,
-    moved: Vec<(Rect, usize)>,
-    /// Colours of the fills, one after the other.
-    colours: Vec<u8>,
+    composed: Composition,
     /// Images in between.
     images: [Vec<u8>; 2],
     scratch: Scratch,
@@ -59,14 +54,7 @@ impl Default for PassMemory {
 impl PassMemory {
     /// With these instructions.
     pub fn with_level(level: Level) -> Self {
-        Self {
-            level,
-            fills: Vec::new(),
-            moved: Vec::new(),
-            colours: Vec::new(),
-            images: Default::default(),
-            scratch: Scratch::default(),
-        }
+        Self { level, composed: Composition::default(), images: Default::default(), scratch: Scratch::default() }
     }
 }
 
@@ -76,10 +64,6 @@ pub struct Pass<'a> {
     source: Pixels<'a>,
     /// Which image in between is the source, if it is one.
     held: Option<usize>,
-    size: ImageSize,
-    rows: Axis,
-    columns: Axis,
-    levels: Option<Levels>,
 }
 
 impl<'a> Pass<'a> {
@@ -90,90 +74,33 @@ impl<'a> Pass<'a> {
     /// If the image's bytes do not fit its size.
     pub fn new(source: Pixels<'a>, memory: &'a mut PassMemory) -> Self {
         assert_eq!(source.bytes.len(), source.size.bytes(), "an image of {}", source.size);
-        memory.fills.clear();
-        memory.colours.clear();
-        let size = source.size;
-        let (rows, columns) = (Axis::identity(size.height), Axis::identity(size.width));
-        Self { memory, source, held: None, size, rows, columns, levels: None }
+        memory.composed.start(source.size);
+        Self { memory, source, held: None }
     }
 
     /// The size of the image after the steps so far.
     pub fn size(&self) -> ImageSize {
-        self.size
+        self.memory.composed.size()
     }
 
     /// Adds a step.
     pub fn push(&mut self, step: &Step<'_>) {
-        match step {
-            Step::Keep => {}
-            Step::Move { rows, columns, outside } => self.push_move(rows, columns, outside),
-            Step::Fill { area, colour } => {
-                let colour = self.colour(colour);
-                self.memory.fills.push((*area, colour));
-            }
-            Step::Levels(levels) => self.push_levels(levels),
-            Step::Op(op) => match op.as_table() {
-                Some(table) => self.push_levels(&Levels(vec![table])),
-                None if *op == Op::Identity => {}
-                None => {
-                    let held = self.render();
-                    let memory = &mut *self.memory;
-                    op.apply(&mut memory.images[held][..self.size.bytes()], self.size, &mut memory.scratch);
-                }
-            },
-            Step::Adjust(adjust) => {
-                let held = self.render();
-                adjust.adjust(&mut self.memory.images[held][..self.size.bytes()], self.size);
-            }
+        if self.memory.composed.push(step) {
+            return;
         }
-    }
-
-    fn colour(&mut self, colour: &[u8]) -> usize {
-        let start = self.memory.colours.len();
-        self.memory.colours.extend_from_slice(colour);
-        start
-    }
-
-    fn push_move(&mut self, rows: &Axis, columns: &Axis, outside: &[u8]) {
-        let (Some(all_rows), Some(all_columns)) = (rows.of(&self.rows), columns.of(&self.columns)) else {
-            // Too many pieces: from here on.
-            self.render();
-            return self.push_move(rows, columns, outside);
-        };
+        // From here on.
+        let held = self.render();
+        let size = self.size();
         let memory = &mut *self.memory;
-        memory.moved.clear();
-        for &(area, colour) in &memory.fills {
-            for (top, height) in images_of(rows, area.top, area.height) {
-                for (left, width) in images_of(columns, area.left, area.width) {
-                    memory.moved.push((Rect { top, left, height, width }, colour));
-                }
+        let image = &mut memory.images[held][..size.bytes()];
+        match step {
+            Step::Op(op) => op.apply(image, size, &mut memory.scratch),
+            Step::Adjust(adjust) => adjust.adjust(image, size),
+            _ => {
+                let taken = memory.composed.push(step);
+                assert!(taken, "a move of a whole image is one that can be added to nothing");
             }
         }
-        std::mem::swap(&mut memory.fills, &mut memory.moved);
-        (self.rows, self.columns) = (all_rows, all_columns);
-        self.size = ImageSize { height: rows.len(), width: columns.len(), ..self.size };
-        let mut bands = None;
-        for (top, height) in outside_of(rows) {
-            let colour = *bands.get_or_insert_with(|| self.colour(outside));
-            self.memory.fills.push((Rect { top, left: 0, height, width: self.size.width }, colour));
-        }
-        for (left, width) in outside_of(columns) {
-            let colour = *bands.get_or_insert_with(|| self.colour(outside));
-            self.memory.fills.push((Rect { top: 0, left, height: self.size.height, width }, colour));
-        }
-    }
-
-    fn push_levels(&mut self, levels: &Levels) {
-        levels.apply(&mut self.memory.colours, self.size.channels);
-        self.levels = Some(match self.levels.take() {
-            None => levels.clone(),
-            Some(mut before) => {
-                let tables = before.0.len().max(levels.0.len());
-                let both = |channel| before.channel(channel).map(|v| levels.channel(channel)[usize::from(v)]);
-                before = Levels((0..tables).map(both).collect());
-                before
-            }
-        });
     }
 
     /// Carries out what was collected, into an image in between, which becomes the source.
@@ -183,28 +110,22 @@ impl<'a> Pass<'a> {
         if untouched {
             return 1 - target;
         }
+        let size = self.size();
         let mut image = std::mem::take(&mut self.memory.images[target]);
-        if image.len() < self.size.bytes() {
-            image.resize(self.size.bytes(), 0);
+        if image.len() < size.bytes() {
+            image.resize(size.bytes(), 0);
         }
-        self.draw(&mut image[..self.size.bytes()]);
+        self.draw(&mut image[..size.bytes()]);
         self.memory.images[target] = image;
         self.held = Some(target);
-        self.source = Pixels { bytes: &[], size: self.size, planar: false };
-        (self.rows, self.columns) = (Axis::identity(self.size.height), Axis::identity(self.size.width));
-        self.levels = None;
-        self.memory.fills.clear();
-        self.memory.colours.clear();
+        self.source = Pixels { bytes: &[], size, planar: false };
+        self.memory.composed.start(size);
         target
     }
 
     /// Whether the result is the source.
     fn is_plain(&self) -> bool {
-        !self.source.planar
-            && self.levels.is_none()
-            && self.memory.fills.is_empty()
-            && self.rows == Axis::identity(self.source.size.height)
-            && self.columns == Axis::identity(self.source.size.width)
+        !self.source.planar && self.memory.composed.is_plain(self.source.size)
     }
 
     /// Writes the result.
@@ -219,33 +140,33 @@ impl<'a> Pass<'a> {
                 let level = self.memory.level;
                 if self.is_plain() {
                     let from = match self.held {
-                        Some(held) => &self.memory.images[held][..self.size.bytes()],
+                        Some(held) => &self.memory.images[held][..self.size().bytes()],
                         None => self.source.bytes,
                     };
                     return table.apply_past(level, from, to, past);
                 }
                 let held = self.render();
-                table.apply_past(level, &self.memory.images[held][..self.size.bytes()], to, past);
+                table.apply_past(level, &self.memory.images[held][..self.size().bytes()], to, past);
             }
         }
     }
 
     /// Moves, tables, fills.
     fn draw(&self, to: &mut [u8]) {
-        assert_eq!(to.len(), self.size.bytes(), "an image of {}", self.size);
+        let (composed, size) = (&self.memory.composed, self.size());
+        assert_eq!(to.len(), size.bytes(), "an image of {size}");
         let source = match self.held {
             Some(held) => Pixels { bytes: &self.memory.images[held][..self.source.size.bytes()], ..self.source },
             None => self.source,
         };
         self.draw_moved(source, to);
-        if let Some(levels) = &self.levels {
-            levels.apply(to, self.size.channels);
+        if let Some(levels) = composed.levels() {
+            levels.apply(to, size.channels);
         }
-        let channels = self.size.channels;
-        let stride = self.size.width * channels;
-        for &(area, colour) in &self.memory.fills {
+        let channels = size.channels;
+        let stride = size.width * channels;
+        for (area, colour) in composed.fills() {
             let lines = Lines { start: area.top * stride + area.left * channels, stride, count: area.height };
-            let colour = &self.memory.colours[colour..colour + channels];
             fill_lines(self.memory.level, to, lines, area.width * channels, colour);
         }
     }
@@ -254,14 +175,14 @@ impl<'a> Pass<'a> {
     fn draw_moved(&self, source: Pixels<'_>, to: &mut [u8]) {
         let channels = source.size.channels;
         let pixel = if source.planar { 1 } else { channels };
-        let (line, to_line) = (source.size.width * pixel, self.size.width * channels);
+        let (line, to_line) = (source.size.width * pixel, self.size().width * channels);
         let mut top = 0;
-        for rows in self.rows.runs() {
+        for rows in self.memory.composed.rows().runs() {
             let out_top = top;
             top += rows.len();
             let Some(first) = rows.from() else { continue };
             let mut left = 0;
-            for run in self.columns.runs() {
+            for run in self.memory.composed.columns().runs() {
                 let out_left = left;
                 left += run.len();
                 let Some(columns) = run.source() else { continue };
@@ -276,37 +197,14 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// Where places `from` to `from + len` of the axis before are after a move: pieces of start and length.
-fn images_of(axis: &Axis, from: usize, len: usize) -> impl Iterator<Item = (usize, usize)> {
-    let mut start = 0;
-    axis.runs().iter().filter_map(move |run| {
-        let own = start;
-        start += run.len();
-        let source = run.source()?;
-        let (first, end) = (source.start.max(from), source.end.min(from + len));
-        (first < end).then(|| {
-            let skip = if run.backwards() { source.end - end } else { first - source.start };
-            (own + skip, end - first)
-        })
-    })
-}
-
-/// Pieces of an axis that come from outside: start and length.
-fn outside_of(axis: &Axis) -> impl Iterator<Item = (usize, usize)> {
-    let mut start = 0;
-    axis.runs().iter().filter_map(move |run| {
-        let own = start;
-        start += run.len();
-        run.from().is_none().then_some((own, run.len()))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::step::Adjust;
+    use crate::axis::Axis;
+    use crate::ops::{Op, Rect};
+    use crate::step::{Adjust, Levels};
 
     struct Blur;
 

@@ -73,6 +73,11 @@ impl Batch {
         &self.slot().samples
     }
 
+    /// What tells the rows apart for random choices: see [`Draws::new`].
+    pub fn identities(&self) -> &[u64] {
+        &self.slot().identities
+    }
+
     /// The fields.
     pub fn fields(&self) -> impl Iterator<Item = &Field> {
         self.columns.iter().map(|(field, _)| field)

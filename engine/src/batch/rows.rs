@@ -46,6 +46,11 @@ impl<'a> Draws<'a> {
         self.first.number(self.identities[row]).rng()
     }
 
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.identities.len()
+    }
+
     /// Epoch, from 0.
     pub fn epoch(&self) -> u64 {
         self.epoch

@@ -7,7 +7,7 @@ use super::failures::Failures;
 use super::order::Sampler;
 use super::passes::units;
 use super::program::{Program, compile};
-use crate::batch::{BatchId, Field, Slot};
+use crate::batch::{Batch, BatchId, Draws, Field, Slot};
 use crate::operators::{DeviceMap, Kernel, OnError, Order, Resources, Role, Site, Source, SourceShape, Warn};
 use crate::params::plural;
 use crate::plan::{Place, Plan};
@@ -34,8 +34,20 @@ pub struct Pipeline {
     /// Tells the user of a bad sample.
     warn: Warn,
     past_caches: bool,
+    /// Whether its batches are names of samples alone: their columns are on the device.
+    resident: bool,
     pub(super) program: Program,
     outputs: Arc<[(Field, usize)]>,
+}
+
+/// Which samples a pipeline goes through.
+enum Through {
+    /// Those of the plan, in its order.
+    Planned,
+    /// All that its source has, in their own order.
+    All,
+    /// Those of another source, likewise.
+    Given(Box<dyn Source>),
 }
 
 /// A node on a GPU, and what works there.
@@ -44,7 +56,7 @@ pub type DeviceKernel = (usize, Box<dyn DeviceMap>);
 impl Pipeline {
     /// Makes the kernels of all nodes that lead to `outlet`. Data is opened here.
     pub fn new(plan: &Arc<Plan>, outlet: usize, resources: &Resources) -> Result<Self, RunError> {
-        Self::make(plan, outlet, resources, None)
+        Self::make(plan, outlet, resources, Through::Planned)
     }
 
     /// The same, but with the samples of `given` in the place of the source's: one after the other, each once an epoch.
@@ -55,15 +67,15 @@ impl Pipeline {
         resources: &Resources,
         given: Box<dyn Source>,
     ) -> Result<Self, RunError> {
-        Self::make(plan, outlet, resources, Some(given))
+        Self::make(plan, outlet, resources, Through::Given(given))
     }
 
-    fn make(
-        plan: &Arc<Plan>,
-        outlet: usize,
-        resources: &Resources,
-        mut given: Option<Box<dyn Source>>,
-    ) -> Result<Self, RunError> {
+    /// All samples of its source up to its end, each once and in their own order: what is put on a device at the start.
+    pub fn whole(&self, resources: &Resources) -> Result<Self, RunError> {
+        Self::make(&self.plan, self.end, resources, Through::All)
+    }
+
+    fn make(plan: &Arc<Plan>, outlet: usize, resources: &Resources, through: Through) -> Result<Self, RunError> {
         let mut end = outlet;
         let mut device_nodes = Vec::new();
         while plan.nodes[end].place != Place::Cpu {
@@ -78,12 +90,13 @@ impl Pipeline {
                 }
             };
         }
+        let resident = device_nodes.first().is_some_and(|node| plan.is_resident(*node));
         let mut program = compile(plan, end);
         let mut kernels: Vec<Option<Kernel>> = plan.nodes.iter().map(|_| None).collect();
         let source = plan.nodes[end].source;
         let mut shape = plan.source_of(end).clone();
-        if let Some(given) = &given {
-            let whole = SourceShape {
+        if !matches!(through, Through::Planned) {
+            shape = SourceShape {
                 drop_last: false,
                 order: Order::Sequential,
                 indices: None,
@@ -92,7 +105,11 @@ impl Pipeline {
                 on_error: OnError::Fail,
                 ..shape
             };
-            shape = SourceShape { batch_size: whole.batch_size.min(given.rows().max(1) as usize), ..whole };
+        }
+        let mut given = None;
+        if let Through::Given(source) = through {
+            shape.batch_size = shape.batch_size.min(source.rows().max(1) as usize);
+            given = Some(source);
         }
         for member in program.stages.iter().flat_map(|s| &s.members) {
             let node = &plan.nodes[member.node];
@@ -126,6 +143,9 @@ impl Pipeline {
         let failures = Failures::new(&shape);
         let warn = resources.warnings();
         let depth = plan.stages[plan.stage_of(end)].prefetch_depth.max(1);
+        if resident {
+            program = Program::default();
+        }
         let past_caches = (depth + 1) * program.slot_bytes(shape.batch_size) > CACHE_BYTES;
         let run = Key::of_seed(plan.seed);
         let keys = plan.nodes.iter().map(|n| run.name(&n.name)).collect();
@@ -142,6 +162,7 @@ impl Pipeline {
             failures,
             warn,
             past_caches,
+            resident,
             program,
             outputs,
         })
@@ -201,6 +222,16 @@ impl Pipeline {
             }
         }
         Ok(kernels)
+    }
+
+    /// Whether its batches are names of samples alone, whose columns lie on the device: [`Pipeline::whole`] makes them.
+    pub fn is_resident(&self) -> bool {
+        self.resident
+    }
+
+    /// The random numbers of a node for the rows of a batch.
+    pub fn draws<'a>(&self, node: usize, batch: &'a Batch) -> Draws<'a> {
+        Draws::new(self.keys[node], batch.id().epoch, batch.identities())
     }
 
     /// Fields that come out, each with its buffer.

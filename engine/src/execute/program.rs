@@ -55,6 +55,7 @@ pub(super) struct Member {
 }
 
 /// All stages up to a node, and the buffers that a slot needs for them.
+#[derive(Default)]
 pub(super) struct Program {
     pub stages: Vec<StageProgram>,
     /// A row of each buffer of a slot.

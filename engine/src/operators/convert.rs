@@ -7,7 +7,7 @@ use super::images::mismatch;
 use super::kernel::{DeviceMap, Kernel, Map, OperatorError, Site};
 use super::normalize::Lookup;
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
-use crate::batch::{DType, Field, Layout, Rows};
+use crate::batch::{DType, Draws, Field, Layout, Rows};
 use crate::params::{Faults, params};
 use crate::torch::{DeviceBatch, TorchError, kind};
 
@@ -153,7 +153,7 @@ impl Map for Conversion {
 struct DeviceConversion(Convert);
 
 impl DeviceMap for DeviceConversion {
-    fn apply(&self, batch: &mut DeviceBatch) -> Result<(), OperatorError> {
+    fn apply(&self, batch: &mut DeviceBatch, _: Draws<'_>) -> Result<(), OperatorError> {
         let field = Field { dtype: self.0.dtype, ..batch.field(&self.0.field)?.clone() };
         let tensor = batch.tensor(&self.0.field)?.f_to_kind(kind(self.0.dtype)).map_err(TorchError::from)?;
         batch.set(field, tensor);

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use pixels::{Axis, Step};
 
+use super::device_steps::{DeviceSteps, DeviceTogether};
 use super::group::Group;
-use super::image_op::{Draw, ImageOp};
-use super::images::{per_channel, spread};
-use super::kernel::{Kernel, OperatorError, Site};
+use super::image_op::{Draw, ImageOp, ZeroOutside};
+use super::images::{image_size, per_channel, spread};
+use super::kernel::{DeviceMap, Kernel, OperatorError, Site};
 use super::picture_masks::{self, Geometry, with_masks};
 use super::pictures::{Fits, Images, cropped, images, masks, sized};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature};
@@ -97,6 +98,26 @@ fn at(site: &Site<'_>, field: &str, sides: Sides, channels: Option<usize>) -> (I
     (images, ImageSize { height, width, channels: own })
 }
 
+/// Whether a crop can be made on a GPU: of images and masks that have one size.
+fn on_gpu(field: &str, also: &[String], inputs: &PortSchemas) -> bool {
+    let of_one_size = |name: &str| {
+        inputs.first().and_then(|schema| schema.field(name)).is_some_and(|field| field.image_size().is_some())
+    };
+    of_one_size(field) && also.iter().all(|name| of_one_size(name))
+}
+
+/// A crop of images and masks that lie on a device.
+fn on_device(site: &Site<'_>, field: &str, also: &[String], op: &Arc<impl ImageOp + 'static>) -> Box<dyn DeviceMap> {
+    let steps = |name: &str, op: Box<dyn ImageOp>| DeviceSteps {
+        field: name.to_owned(),
+        size: image_size(site.input, name),
+        op,
+    };
+    let image = steps(field, Box::new(Arc::clone(op)));
+    let masks = also.iter().map(|name| steps(name, Box::new(ZeroOutside(Arc::clone(op) as Arc<dyn ImageOp>))));
+    Box::new(DeviceTogether([image].into_iter().chain(masks).collect()))
+}
+
 /// The kernel of a crop.
 fn crop(
     site: &Site<'_>,
@@ -122,13 +143,21 @@ impl Operator for CenterCropOperator {
         let [height, width] = params.size.both();
         let size = ImageSize { height, width, channels };
         per_channel("fill", params.fill.len(), size)?;
-        with_masks(sized(&params.field, size, false), &params.field, &params.also, inputs)
+        let signature =
+            Signature { on_gpu: on_gpu(&params.field, &params.also, inputs), ..sized(&params.field, size, false) };
+        with_masks(signature, &params.field, &params.also, inputs)
     }
 
     fn kernel(&self, params: &CenterCrop, site: &Site<'_>) -> Result<Kernel, OperatorError> {
         let (images, to) = at(site, &params.field, params.size, params.channels);
         let op = Arc::new(Center { to, fill: spread(&params.fill, to.channels) });
         Ok(crop(site, &params.field, &params.also, images, to, op))
+    }
+
+    fn device_kernel(&self, params: &CenterCrop, site: &Site<'_>) -> Result<Option<Box<dyn DeviceMap>>, OperatorError> {
+        let (_, to) = at(site, &params.field, params.size, params.channels);
+        let op = Arc::new(Center { to, fill: spread(&params.fill, to.channels) });
+        Ok(Some(on_device(site, &params.field, &params.also, &op)))
     }
 }
 
@@ -186,13 +215,21 @@ impl Operator for RandomCropOperator {
             }
         }
         faults.end()?;
-        with_masks(sized(&params.field, size, true), &params.field, &params.also, inputs)
+        let signature =
+            Signature { on_gpu: on_gpu(&params.field, &params.also, inputs), ..sized(&params.field, size, true) };
+        with_masks(signature, &params.field, &params.also, inputs)
     }
 
     fn kernel(&self, params: &RandomCrop, site: &Site<'_>) -> Result<Kernel, OperatorError> {
         let (images, to) = at(site, &params.field, params.size, params.channels);
         let op = Arc::new(Anywhere { params: params.clone(), to, fill: spread(&params.fill, to.channels) });
         Ok(crop(site, &params.field, &params.also, images, to, op))
+    }
+
+    fn device_kernel(&self, params: &RandomCrop, site: &Site<'_>) -> Result<Option<Box<dyn DeviceMap>>, OperatorError> {
+        let (_, to) = at(site, &params.field, params.size, params.channels);
+        let op = Arc::new(Anywhere { params: params.clone(), to, fill: spread(&params.fill, to.channels) });
+        Ok(Some(on_device(site, &params.field, &params.also, &op)))
     }
 }
 

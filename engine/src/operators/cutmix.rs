@@ -1,11 +1,12 @@
 //! `cutmix`: puts a rectangle of another image on each image, and mixes their labels.
 
-use pixels::ops::{paste, places};
+use pixels::ops::places;
 
+use super::device_mixing::DeviceMixing;
 use super::group::Group;
 use super::images::image_size;
-use super::kernel::{Kernel, OperatorError, Site};
-use super::mixing::{Label, Mix, Mixing, signature};
+use super::kernel::{DeviceMap, Kernel, OperatorError, Site};
+use super::mixing::{Label, Mix, Mixed, Mixing, signature};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature};
 use crate::batch::ImageSize;
 use crate::params::{Faults, params};
@@ -53,24 +54,31 @@ impl Operator for CutmixOperator {
     }
 
     fn kernel(&self, params: &Cutmix, site: &Site<'_>) -> Result<Kernel, OperatorError> {
-        Ok(Kernel::Map(Box::new(Mixing {
-            image: params.field.clone(),
-            size: image_size(site.input, &params.field),
-            label: params.label.as_deref().map(|name| Label::of(site.input, name)),
-            alpha: params.alpha,
-            probability: params.p,
-            same: params.same_lambda,
-            how: Paste,
-        })))
+        Ok(Kernel::Map(Box::new(mixing(params, site))))
+    }
+
+    fn device_kernel(&self, params: &Cutmix, site: &Site<'_>) -> Result<Option<Box<dyn DeviceMap>>, OperatorError> {
+        Ok(Some(Box::new(DeviceMixing(mixing(params, site)))))
+    }
+}
+
+fn mixing(params: &Cutmix, site: &Site<'_>) -> Mixing<Paste> {
+    Mixing {
+        image: params.field.clone(),
+        size: image_size(site.input, &params.field),
+        label: params.label.as_deref().map(|name| Label::of(site.input, name)),
+        alpha: params.alpha,
+        probability: params.p,
+        same: params.same_lambda,
+        how: Paste,
     }
 }
 
 struct Paste;
 
 impl Mix for Paste {
-    fn mix(&self, image: &mut [u8], other: &[u8], size: ImageSize, lambda: f64, rng: &mut Rng) -> f64 {
-        let (rect, own) = places::cutmix(size, lambda, &mut || rng.unit());
-        paste(image, size, other, rect);
-        own
+    fn draw(&self, size: ImageSize, lambda: f64, rng: &mut Rng) -> (Mixed, f64) {
+        let (area, own) = places::cutmix(size, lambda, &mut || rng.unit());
+        (Mixed::Paste(area), own)
     }
 }

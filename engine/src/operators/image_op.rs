@@ -50,6 +50,20 @@ impl<T: ImageOp + ?Sized> ImageOp for Arc<T> {
     }
 }
 
+/// An operation of moves as it is for a mask: what comes from outside is 0.
+pub(super) struct ZeroOutside(pub Arc<dyn ImageOp>);
+
+impl ImageOp for ZeroOutside {
+    fn draw(&self, size: ImageSize, draw: &mut Draw, push: &mut dyn FnMut(&Step<'_>)) {
+        let outside = vec![0; size.channels];
+        self.0.draw(size, draw, &mut |step| {
+            if let Step::Move { rows, columns, .. } = step {
+                push(&Step::Move { rows: *rows, columns: *columns, outside: &outside });
+            }
+        });
+    }
+}
+
 /// An [`ImageOp`] over a field.
 pub(super) struct ImageMap {
     pub field: String,

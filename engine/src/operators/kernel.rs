@@ -6,7 +6,7 @@ use pixels::{Pixels, ValueTable};
 
 use super::image_op::ImageOp;
 use super::source::SourceShape;
-use crate::batch::{ImageSize, Rows, Schema};
+use crate::batch::{Draws, ImageSize, Rows, Schema};
 use crate::data::{DataError, Found, Progress, Where, locate};
 use crate::params::Faults;
 use crate::torch::{DeviceBatch, TorchError};
@@ -165,8 +165,8 @@ pub enum Part<'a> {
 
 /// Works on a whole batch on a GPU, with the same result as the operator's [`Map`].
 pub trait DeviceMap: Send {
-    /// Works on a batch.
-    fn apply(&self, batch: &mut DeviceBatch) -> Result<(), OperatorError>;
+    /// Works on a batch; `draws` are the random numbers of the node for its rows.
+    fn apply(&self, batch: &mut DeviceBatch, draws: Draws<'_>) -> Result<(), OperatorError>;
 }
 
 /// Called while data is fetched.

@@ -1,5 +1,8 @@
 //! What `mixup` and `cutmix` have in common: each row and the one before it become one, and their labels too.
 
+use pixels::Rect;
+use pixels::ops::{blend, paste};
+
 use super::images::uint8_image;
 use super::kernel::{Map, OperatorError};
 use super::labels::{class_of, mixable_label};
@@ -27,14 +30,32 @@ pub(super) fn signature(inputs: &PortSchemas, image: &str, label: Option<&str>) 
     let writes: Vec<Write> =
         image.into_iter().chain(label).map(|field| Write { field, mode: WriteMode::Replace }).collect();
     let reads = writes.iter().map(|w| w.field.name.clone()).collect();
-    Ok(Signature { reads, writes, random: true, whole_batch: true, ..Signature::default() })
+    Ok(Signature { reads, writes, random: true, whole_batch: true, on_gpu: true, ..Signature::default() })
+}
+
+/// What is drawn for a row.
+#[derive(Clone, Copy)]
+pub(super) enum Mixed {
+    /// This weight of the row's own image, the rest of the other one.
+    Blend(f64),
+    /// This part of the other one.
+    Paste(Rect),
+}
+
+impl Mixed {
+    fn carry_out(self, image: &mut [u8], other: &[u8], size: ImageSize) {
+        match self {
+            Self::Blend(weight) => blend(image, other, weight),
+            Self::Paste(area) => paste(image, size, other, area),
+        }
+    }
 }
 
 /// How two images become one.
 pub(super) trait Mix: Send + Sync {
-    /// Mixes `other` into `image`, both of this size, so that about `lambda` of the latter stays. Gives the share that
-    /// does: the weight of its label.
-    fn mix(&self, image: &mut [u8], other: &[u8], size: ImageSize, lambda: f64, rng: &mut Rng) -> f64;
+    /// Draws what is done to an image of this size, so that about `lambda` of it stays, and the share that does: the
+    /// weight of its label.
+    fn draw(&self, size: ImageSize, lambda: f64, rng: &mut Rng) -> (Mixed, f64);
 }
 
 /// Mixes each row with the one before it, the first with the last.
@@ -51,10 +72,10 @@ pub(super) struct Mixing<M> {
 
 /// The label that is mixed.
 pub(super) struct Label {
-    name: String,
-    classes: usize,
+    pub name: String,
+    pub classes: usize,
     /// Whether it is soft already.
-    soft: bool,
+    pub soft: bool,
 }
 
 impl Label {
@@ -103,9 +124,9 @@ impl<M: Mix> Map for Mixing<M> {
         let (from, to) = rows.replace::<u8, u8>(&self.image);
         to.copy_from_slice(from);
         for (row, (image, share)) in to.chunks_exact_mut(bytes.max(1)).zip(&mut shares).enumerate() {
-            if let Some((lambda, mut rng)) = self.lambda(draws, row) {
-                let other = &from[before(row, count) * bytes..][..bytes];
-                *share = self.how.mix(image, other, self.size, lambda, &mut rng);
+            if let Some((mixed, own)) = self.draw(draws, row) {
+                mixed.carry_out(image, &from[before(row, count) * bytes..][..bytes], self.size);
+                *share = own;
             }
         }
         match &self.label {
@@ -116,11 +137,8 @@ impl<M: Mix> Map for Mixing<M> {
 
     fn words(&self, rows: &Rows<'_>) -> Vec<Vec<String>> {
         let (draws, samples) = (rows.draws(), rows.samples());
-        // What is mixed has no part in how much of it is.
-        let (mut image, other) = (vec![0; self.size.bytes()], vec![0; self.size.bytes()]);
         let mixed = |row: usize| {
-            let (lambda, mut rng) = self.lambda(draws, row)?;
-            let share = self.how.mix(&mut image, &other, self.size, lambda, &mut rng);
+            let (_, share) = self.draw(draws, row)?;
             let sample = samples[before(row, samples.len())];
             Some(vec![format!("{:.1} % of sample {sample}", 100.0 * (1.0 - share))])
         };
@@ -128,10 +146,13 @@ impl<M: Mix> Map for Mixing<M> {
     }
 }
 
-impl<M> Mixing<M> {
-    /// What is drawn for a row: λ, and where the random numbers go on; none if it is not mixed.
-    fn lambda(&self, draws: Draws<'_>, row: usize) -> Option<(f64, Rng)> {
+impl<M: Mix> Mixing<M> {
+    /// What is drawn for a row, and the share of its own label; none if it is not mixed.
+    pub(super) fn draw(&self, draws: Draws<'_>, row: usize) -> Option<(Mixed, f64)> {
         let mut rng = draws.row(if self.same { 0 } else { row });
-        (rng.unit() < self.probability).then(|| (beta(&mut rng, self.alpha), rng))
+        (rng.unit() < self.probability).then(|| {
+            let lambda = beta(&mut rng, self.alpha);
+            self.how.draw(self.size, lambda, &mut rng)
+        })
     }
 }

@@ -1,11 +1,12 @@
 //! `mixup`: blends each image with another one, and their labels.
 
-use pixels::ops::blend;
+use pixels::ops::blend_weight;
 
+use super::device_mixing::DeviceMixing;
 use super::group::Group;
 use super::images::image_size;
-use super::kernel::{Kernel, OperatorError, Site};
-use super::mixing::{Label, Mix, Mixing, signature};
+use super::kernel::{DeviceMap, Kernel, OperatorError, Site};
+use super::mixing::{Label, Mix, Mixed, Mixing, signature};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature};
 use crate::batch::ImageSize;
 use crate::params::{Faults, params};
@@ -52,25 +53,32 @@ impl Operator for MixupOperator {
     }
 
     fn kernel(&self, params: &Mixup, site: &Site<'_>) -> Result<Kernel, OperatorError> {
-        Ok(Kernel::Map(Box::new(Mixing {
-            image: params.field.clone(),
-            size: image_size(site.input, &params.field),
-            label: params.label.as_deref().map(|name| Label::of(site.input, name)),
-            alpha: params.alpha,
-            probability: params.p,
-            same: params.same_lambda,
-            how: Blend,
-        })))
+        Ok(Kernel::Map(Box::new(mixing(params, site))))
+    }
+
+    fn device_kernel(&self, params: &Mixup, site: &Site<'_>) -> Result<Option<Box<dyn DeviceMap>>, OperatorError> {
+        Ok(Some(Box::new(DeviceMixing(mixing(params, site)))))
+    }
+}
+
+fn mixing(params: &Mixup, site: &Site<'_>) -> Mixing<Blend> {
+    Mixing {
+        image: params.field.clone(),
+        size: image_size(site.input, &params.field),
+        label: params.label.as_deref().map(|name| Label::of(site.input, name)),
+        alpha: params.alpha,
+        probability: params.p,
+        same: params.same_lambda,
+        how: Blend,
     }
 }
 
 struct Blend;
 
 impl Mix for Blend {
-    fn mix(&self, image: &mut [u8], other: &[u8], _: ImageSize, lambda: f64, _: &mut Rng) -> f64 {
+    fn draw(&self, _: ImageSize, lambda: f64, _: &mut Rng) -> (Mixed, f64) {
         // What bytes are blended with, so that the label says what the pixels do.
-        let own = (lambda * 32_768.0).round() / 32_768.0;
-        blend(image, other, own);
-        own
+        let own = f64::from(blend_weight(lambda)) / 32_768.0;
+        (Mixed::Blend(own), own)
     }
 }

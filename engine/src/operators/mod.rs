@@ -12,6 +12,8 @@ mod crops;
 mod cutmix;
 mod dataset;
 mod decode;
+mod device_mixing;
+mod device_steps;
 mod docs;
 mod drop_fields;
 mod fault;

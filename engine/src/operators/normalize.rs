@@ -8,7 +8,7 @@ use tch::Tensor;
 use super::images::{any_image, image_size, mismatch, per_channel, spread};
 use super::kernel::{DeviceMap, Kernel, Map, OperatorError, Part, Site};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
-use crate::batch::{DType, Field, ImageSize, Layout, Rows};
+use crate::batch::{DType, Draws, Field, ImageSize, Layout, Rows};
 use crate::params::{Fault, Faults, choice, params};
 use crate::torch::{DeviceBatch, TorchError};
 
@@ -199,7 +199,7 @@ struct DeviceLookup {
 }
 
 impl DeviceMap for DeviceLookup {
-    fn apply(&self, batch: &mut DeviceBatch) -> Result<(), OperatorError> {
+    fn apply(&self, batch: &mut DeviceBatch, _: Draws<'_>) -> Result<(), OperatorError> {
         let field = batch.field(&self.params.field)?.clone();
         let image = batch.tensor(&self.params.field)?;
         let device = image.device();

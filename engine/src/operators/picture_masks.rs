@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use pixels::{Decoder, Rect, Step};
+use pixels::{Decoder, Rect};
 
-use super::image_op::{Draw, ImageOp};
+use super::image_op::{Draw, ImageOp, ZeroOutside};
 use super::images::mismatch;
 use super::kernel::{Kernel, Map, OperatorError};
 use super::pictures::{Choose, Images, size_of, with_decoder};
@@ -137,12 +137,9 @@ impl WithMasks {
             let out = &mut rows.write::<u8>(name)[row * to.bytes()..(row + 1) * to.bytes()];
             match &self.geometry {
                 Geometry::Part(choose) => nearest(bytes, size, choose.choose(size, &mut draw), to, out),
-                Geometry::Moves(op) => op.draw(size, &mut draw, &mut |step| {
-                    if let Step::Move { rows, columns, .. } = step {
-                        let outside = &[0; 4][..size.channels.min(4)];
-                        Step::Move { rows: *rows, columns: *columns, outside }.carry_out(bytes, size, out);
-                    }
-                }),
+                Geometry::Moves(op) => {
+                    ZeroOutside(Arc::clone(op)).draw(size, &mut draw, &mut |step| step.carry_out(bytes, size, out));
+                }
             }
         }
         Ok(())

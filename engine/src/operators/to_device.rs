@@ -11,6 +11,9 @@ params! {
     pub struct ToDevice: Default {
         /// `auto`: the first CUDA device where there is one, else the CPU. Or `cpu`, or `cuda:N`.
         device: DeviceChoice = DeviceChoice::Auto,
+        /// Whether all samples are put on the device once, at the start, and batches are gathered there: for data that
+        /// fits into its memory. What comes before must be the same in each epoch. On the CPU nothing changes.
+        resident: bool = false,
     }
 }
 

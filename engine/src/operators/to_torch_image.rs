@@ -3,7 +3,7 @@
 use super::images::{any_image, image_size, mismatch};
 use super::kernel::{DeviceMap, Kernel, Map, OperatorError, Site};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature, Write, WriteMode};
-use crate::batch::{Field, ImageSize, Layout, Rows};
+use crate::batch::{Draws, Field, ImageSize, Layout, Rows};
 use crate::params::{Faults, params};
 use crate::torch::{DeviceBatch, TorchError};
 
@@ -95,7 +95,7 @@ impl Map for Turn {
 struct DeviceTurn(ToTorchImage);
 
 impl DeviceMap for DeviceTurn {
-    fn apply(&self, batch: &mut DeviceBatch) -> Result<(), OperatorError> {
+    fn apply(&self, batch: &mut DeviceBatch, _: Draws<'_>) -> Result<(), OperatorError> {
         let field = batch.field(&self.0.field)?.clone();
         let size = field.image_size().ok_or_else(|| TorchError(format!("field `{}` is no image", field.name)))?;
         let turned_tensor = batch.tensor(&self.0.field)?.f_permute([0, 3, 1, 2]).map_err(TorchError::from)?;

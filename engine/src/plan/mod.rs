@@ -258,6 +258,12 @@ impl Plan {
         source.as_ref().expect("a node's source is a source")
     }
 
+    /// Whether a node is a transfer that keeps all samples on its device.
+    pub fn is_resident(&self, node: usize) -> bool {
+        let node = &self.nodes[node];
+        node.operator.role() == Role::Transfer && node.place != Place::Cpu && place::is_resident(&node.params)
+    }
+
     /// Bytes that each node writes for a row.
     pub fn row_bytes(&self) -> Vec<u64> {
         let written = |n: &PlanNode| n.signature.writes.iter().map(|w| w.field.row_bytes() as u64).sum();

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::{Decision, Machine, Pass, Place, PlanError, PlanOptions};
 use crate::graph::{Graph, Node};
-use crate::operators::{DeviceChoice, Role};
+use crate::operators::{DeviceChoice, OnError, Role};
+use crate::params::{grouped, plural};
 
 /// A device for each node. A node runs where its rows are; a transfer moves them; a model is where it says, or where
 /// its rows are.
@@ -51,6 +52,15 @@ pub(super) fn place(
                         given: format!("from {before} to {to}"),
                         hint: "put what runs on the CPU before the first `to_device`".into(),
                     });
+                } else if is_resident(&node.params) {
+                    let rows = check_resident(nodes.as_slice(), &first_input, index)?;
+                    let bytes: usize = node.output.fields().map(|f| f.about_bytes()).sum();
+                    decide(format!(
+                        "{} puts all {} on {to} at the start, about {} MB: batches are gathered there",
+                        node.name,
+                        plural(rows, "sample"),
+                        grouped((rows as f64 * bytes as f64 / 1e6).ceil())
+                    ));
                 } else {
                     decide(format!("{} moves the batch from {before} to {to}", node.name));
                 }
@@ -77,6 +87,40 @@ pub(super) fn place(
         places.push(place);
     }
     Ok(places)
+}
+
+/// Whether a transfer keeps all samples on its device.
+pub(super) fn is_resident(params: &serde_json::Map<String, Value>) -> bool {
+    params.get("resident").and_then(Value::as_bool).unwrap_or(false)
+}
+
+/// Whether what arrives at a transfer is the same in each epoch; how many samples there are.
+fn check_resident(nodes: &[&Node], first_input: &[Option<usize>], transfer: usize) -> Result<u64, PlanError> {
+    let name = &nodes[transfer].name;
+    let refuse = |expected: &str, given: String, hint: &str| PlanError {
+        node: name.clone(),
+        message: "`resident` cannot keep these samples on the device".into(),
+        expected: expected.into(),
+        given,
+        hint: hint.into(),
+    };
+    let mut at = transfer;
+    while let Some(before) = first_input[at] {
+        let Node { name, operator, signature, .. } = nodes[before];
+        if signature.random || signature.whole_batch {
+            let given = format!("`{name}`, which is `{}`", operator.name());
+            let hint = "put `to_device` before it, so that it runs on the GPU, or leave `resident` out";
+            return Err(refuse("nodes before it that do the same in each epoch", given, hint));
+        }
+        at = before;
+    }
+    let source = nodes[at].signature.source.as_ref().expect("what has no input is a source");
+    if source.on_error != OnError::Fail {
+        let given = format!("\"on_error\": \"{}\" of `{}`", source.on_error.word(), nodes[at].name);
+        let hint = "pack the data without the samples that cannot be read, or leave `resident` out";
+        return Err(refuse("samples that can all be read", given, hint));
+    }
+    Ok(source.rows)
 }
 
 /// The device that a node's parameter `device` means here.

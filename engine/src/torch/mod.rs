@@ -11,6 +11,7 @@ mod tensors;
 
 use std::ffi::{CStr, c_char, c_int};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 pub use script::{Extra, Script, ScriptTensor, save_script};
 use tch::{Device, Kind};
@@ -94,9 +95,24 @@ pub fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
+/// Whether the CPU stands in for every GPU.
+static IMAGINED: AtomicBool = AtomicBool::new(false);
+
+/// From here on the CPU stands in for every GPU of a plan: for tests of what else runs on a GPU alone. It holds for the
+/// whole process.
+pub fn imagine_gpus() {
+    IMAGINED.store(true, Relaxed);
+}
+
+/// Whether the CPU stands in for GPUs: see [`imagine_gpus`].
+pub fn gpus_are_imagined() -> bool {
+    IMAGINED.load(Relaxed)
+}
+
 /// torch's name of a place.
 pub fn device(place: Place) -> Device {
     match place {
+        Place::Cuda(_) if gpus_are_imagined() => Device::Cpu,
         Place::Cpu => Device::Cpu,
         Place::Cuda(index) => Device::Cuda(index),
     }

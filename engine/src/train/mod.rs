@@ -20,6 +20,7 @@ mod progress;
 mod rate;
 mod recipe;
 mod report;
+mod resident;
 mod run;
 mod schedule;
 mod steps;

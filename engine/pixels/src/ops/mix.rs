@@ -8,13 +8,18 @@ use crate::ImageSize;
 /// Cut off as FFCV's ImageMixup is, but in whole numbers: where both images have the same value it stays, which in
 /// floats it may not.
 pub fn blend(image: &mut [u8], other: &[u8], weight: f64) {
-    let own = (weight.clamp(0.0, 1.0) * 32768.0).round() as u16;
+    let own = blend_weight(weight);
     let rest = 32768 - own;
     for (v, &other) in image.iter_mut().zip(other) {
         // Factors of 16 bits: every vector instruction set multiplies those.
         let sum = u32::from(u16::from(*v)) * u32::from(own) + u32::from(u16::from(other)) * u32::from(rest);
         *v = (sum >> 15) as u8;
     }
+}
+
+/// The whole number that [`blend`] multiplies with: so many 32768ths.
+pub fn blend_weight(weight: f64) -> u16 {
+    (weight.clamp(0.0, 1.0) * 32768.0).round() as u16
 }
 
 /// v·(1 − alpha) + pattern·alpha, clamped to `clamp` and cut off, value by value: FFCV's Poison, which puts a faint

@@ -31,7 +31,7 @@ pub use blur::gaussian_blur;
 pub use colour::{grayscale, grey_into, grey_mean, saturation};
 pub use hue::hue;
 pub use mirror::{mirror_horizontal, mirror_vertical};
-pub use mix::{blend, blend_pattern, paste};
+pub use mix::{blend, blend_pattern, blend_weight, paste};
 pub use op::Op;
 pub use policy::{Adjustment, Policy};
 pub use rect::{Rect, fill, fill_noise, mean_colour};

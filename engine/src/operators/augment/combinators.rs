@@ -98,6 +98,10 @@ impl Nested {
 }
 
 impl Augment for RandomApply {
+    fn composes(&self) -> bool {
+        self.ops.iter().all(Augmentation::composes)
+    }
+
     fn check(&self, size: ImageSize) -> Result<(), Faults> {
         check_ops(&self.ops, size)
     }
@@ -122,6 +126,10 @@ impl ImageOp for Apply {
 }
 
 impl Augment for RandomChoice {
+    fn composes(&self) -> bool {
+        self.ops.iter().all(Augmentation::composes)
+    }
+
     fn check(&self, size: ImageSize) -> Result<(), Faults> {
         let mut faults = Faults::default();
         faults.keep(check_ops(&self.ops, size));
@@ -164,6 +172,10 @@ impl ImageOp for Choice {
 }
 
 impl Augment for RandomOrder {
+    fn composes(&self) -> bool {
+        self.ops.iter().all(Augmentation::composes)
+    }
+
     fn check(&self, size: ImageSize) -> Result<(), Faults> {
         check_ops(&self.ops, size)
     }

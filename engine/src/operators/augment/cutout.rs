@@ -37,6 +37,10 @@ params! {
 }
 
 impl Augment for Cutout {
+    fn composes(&self) -> bool {
+        true
+    }
+
     fn check(&self, size: ImageSize) -> Result<(), Faults> {
         let side = size.height.min(size.width);
         let mut faults = Faults::default();

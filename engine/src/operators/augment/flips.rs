@@ -23,6 +23,10 @@ params! {
 }
 
 impl Augment for RandomHorizontalFlip {
+    fn composes(&self) -> bool {
+        true
+    }
+
     fn op(&self, _: ImageSize) -> Box<dyn ImageOp> {
         sometimes(self.flip_prob, |_| Op::MirrorHorizontal)
     }
@@ -43,6 +47,10 @@ params! {
 }
 
 impl Augment for RandomVerticalFlip {
+    fn composes(&self) -> bool {
+        true
+    }
+
     fn op(&self, _: ImageSize) -> Box<dyn ImageOp> {
         sometimes(self.flip_prob, |_| Op::MirrorVertical)
     }
@@ -63,6 +71,10 @@ params! {
 }
 
 impl Augment for AlternatingFlip {
+    fn composes(&self) -> bool {
+        true
+    }
+
     fn op(&self, _: ImageSize) -> Box<dyn ImageOp> {
         drawn(|draw, push| {
             if draw.first_epoch.chance(0.5) != (draw.epoch % 2 == 1) {

@@ -51,6 +51,11 @@ macro_rules! augmentations {
                 match self { $($(Self::$variant(params) => check(params, size, "/op"),)*)* }
             }
 
+            /// See [`Augment::composes`].
+            pub(super) fn composes(&self) -> bool {
+                match self { $($(Self::$variant(params) => params.composes(),)*)* }
+            }
+
             /// See [`Augment::op`].
             pub(super) fn op(&self, size: ImageSize) -> Box<dyn ImageOp> {
                 match self { $($(Self::$variant(params) => params.op(size),)*)* }

@@ -39,10 +39,11 @@ pub use random_erasing::{ErasedBy, RandomErasing};
 pub use random_tables::{RandomAutocontrast, RandomEqualize, RandomInvert, RandomPosterize, RandomSolarize};
 pub use random_translate::RandomTranslate;
 
+use super::device_steps::{DeviceSteps, DeviceTogether};
 use super::group::Group;
 use super::image_op::{ImageMap, ImageOp};
 use super::images::{image_size, mismatch, uint8_image, uint8_image_at};
-use super::kernel::{Kernel, Map, OperatorError, Site};
+use super::kernel::{DeviceMap, Kernel, Map, OperatorError, Site};
 use super::registry::{Operator, PortSchemas, Role, Signature, Write, WriteMode};
 use crate::batch::{Field, ImageSize, Rows};
 use crate::params::{Fault, Faults, ParamSet, quoted};
@@ -76,6 +77,12 @@ pub trait Augment: ImageParams {
     fn check(&self, size: ImageSize) -> Result<(), Faults> {
         let _ = size;
         Ok(())
+    }
+
+    /// Whether all that it does is moving whole pixels, filling rectangles and looking up values: then it can be done on
+    /// a GPU too.
+    fn composes(&self) -> bool {
+        false
     }
 
     /// What it does to images of that size; the parameters were checked.
@@ -126,6 +133,7 @@ impl<P: Augment> Operator for ImageOperator<P> {
             reads: fields.iter().map(|f| f.name.clone()).collect(),
             writes: fields.iter().map(|&f| Write { field: f.clone(), mode: WriteMode::Update }).collect(),
             random: P::RANDOM,
+            on_gpu: params.composes(),
             ..Signature::default()
         })
     }
@@ -141,6 +149,19 @@ impl<P: Augment> Operator for ImageOperator<P> {
         }
         let masks = params.also().iter().map(|name| map(name, &|size| params.mask_op(size)));
         Ok(Kernel::Map(Box::new(Together([image].into_iter().chain(masks).collect()))))
+    }
+
+    fn device_kernel(&self, params: &P, site: &Site<'_>) -> Result<Option<Box<dyn DeviceMap>>, OperatorError> {
+        if !params.composes() {
+            return Ok(None);
+        }
+        let steps = |name: &str, op: &dyn Fn(ImageSize) -> Box<dyn ImageOp>| {
+            let size = image_size(site.input, name);
+            DeviceSteps { field: name.to_owned(), size, op: op(size) }
+        };
+        let image = steps(params.field(), &|size| params.op(size));
+        let masks = params.also().iter().map(|name| steps(name, &|size| params.mask_op(size)));
+        Ok(Some(Box::new(DeviceTogether([image].into_iter().chain(masks).collect()))))
     }
 }
 

@@ -32,6 +32,10 @@ params! {
 }
 
 impl Augment for RandomBrightness {
+    fn composes(&self) -> bool {
+        true
+    }
+
     fn op(&self, _: ImageSize) -> Box<dyn ImageOp> {
         by_factor(self.p, self.magnitude, |factor| Op::Brightness { factor })
     }

@@ -41,6 +41,10 @@ params! {
 }
 
 impl Augment for RandomErasing {
+    fn composes(&self) -> bool {
+        matches!(self.value, Either::One(_))
+    }
+
     fn check(&self, size: ImageSize) -> Result<(), Faults> {
         let mut faults = Faults::default();
         faults.keep(ascending("scale", self.scale));

@@ -29,6 +29,11 @@ macro_rules! random_table {
         }
 
         impl Augment for $name {
+            fn composes(&self) -> bool {
+                let op: fn(&Self) -> Op = $op;
+                op(self).as_table().is_some()
+            }
+
             fn op(&self, _: ImageSize) -> Box<dyn ImageOp> {
                 let op: fn(&Self) -> Op = $op;
                 let op = op(self);

@@ -28,6 +28,10 @@ params! {
 }
 
 impl Augment for RandomTranslate {
+    fn composes(&self) -> bool {
+        true
+    }
+
     fn check(&self, size: ImageSize) -> Result<(), Faults> {
         per_channel("fill", self.fill.len(), size)
     }
