@@ -4,9 +4,8 @@ use pixels::ops::places;
 
 use super::device_mixing::DeviceMixing;
 use super::group::Group;
-use super::images::image_size;
 use super::kernel::{DeviceMap, Kernel, OperatorError, Site};
-use super::mixing::{Label, Mix, Mixed, Mixing, signature};
+use super::mixing::{Mix, Mixed, Mixing, signature};
 use super::registry::{Operator, OperatorParams, PortSchemas, Role, Signature};
 use crate::batch::ImageSize;
 use crate::params::{Faults, params};
@@ -62,16 +61,8 @@ impl Operator for CutmixOperator {
     }
 }
 
-fn mixing(params: &Cutmix, site: &Site<'_>) -> Mixing<Paste> {
-    Mixing {
-        image: params.field.clone(),
-        size: image_size(site.input, &params.field),
-        label: params.label.as_deref().map(|name| Label::of(site.input, name)),
-        alpha: params.alpha,
-        probability: params.p,
-        same: params.same_lambda,
-        how: Paste,
-    }
+fn mixing(Cutmix { alpha, p, same_lambda, field, label }: &Cutmix, site: &Site<'_>) -> Mixing<Paste> {
+    Mixing::new(site, field, label.as_deref(), (*alpha, *p, *same_lambda), Paste)
 }
 
 struct Paste;

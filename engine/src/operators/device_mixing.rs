@@ -1,12 +1,16 @@
 //! `mixup` and `cutmix` on a GPU, with the bytes and shares of the CPU's.
 
-use pixels::Rect;
-use tch::{Device, Kind, TchError, Tensor};
+use pixels::ops::blend_weight;
+use tch::{Kind, TchError, Tensor};
 
+use super::device_steps::{edges, inside, sent};
 use super::kernel::{DeviceMap, OperatorError};
 use super::mixing::{Label, Mix, Mixed, Mixing};
 use crate::batch::{Draws, Field};
 use crate::torch::{DeviceBatch, TorchError};
+
+/// The weight of an image that stays as it is.
+const WHOLE: i32 = 1 << 15;
 
 /// [`Mixing`] over images and labels that lie on a device.
 pub(super) struct DeviceMixing<M>(pub Mixing<M>);
@@ -31,34 +35,26 @@ fn images(image: &Tensor, drawn: &[Option<(Mixed, f64)>]) -> Result<Tensor, TchE
     let (device, count) = (image.device(), drawn.len() as i64);
     let size = image.size();
     let other = image.f_roll([1], [0])?;
-    let mut rectangles: Vec<i64> = Vec::with_capacity(4 * drawn.len());
-    let mut weights: Vec<i32> = Vec::with_capacity(drawn.len());
+    let (mut rectangles, mut weights) = (Vec::new(), Vec::new());
     for drawn in drawn {
-        let area = match drawn {
-            Some((Mixed::Paste(area), _)) => *area,
-            _ => Rect { top: 0, left: 0, height: 0, width: 0 },
+        let (area, weight) = match drawn {
+            Some((Mixed::Paste(area), _)) => (Some(*area), WHOLE),
+            Some((Mixed::Blend(weight), _)) => (None, i32::from(blend_weight(*weight))),
+            None => (None, WHOLE),
         };
-        rectangles.extend([area.top, area.top + area.height, area.left, area.left + area.width].map(|n| n as i64));
-        weights.push(match drawn {
-            Some((Mixed::Blend(weight), _)) => i32::from(pixels::ops::blend_weight(*weight)),
-            _ => 1 << 15,
-        });
+        rectangles.extend(edges(area));
+        weights.push(weight);
     }
     let mut mixed = image.shallow_clone();
-    if weights.iter().any(|weight| *weight != 1 << 15) {
-        let own = sent(Tensor::f_from_slice(&weights)?, device)?.f_view([count, 1, 1, 1])?;
-        let rest = own.f_neg()?.f_add_scalar(1 << 15)?;
+    if weights.iter().any(|weight| *weight != WHOLE) {
+        let own = sent(&weights, device)?.f_view([count, 1, 1, 1])?;
+        let rest = own.f_neg()?.f_add_scalar(i64::from(WHOLE))?;
         let sum = image.f_to_kind(Kind::Int)?.f_mul(&own)?.f_add(&other.f_to_kind(Kind::Int)?.f_mul(&rest)?)?;
         mixed = sum.f_bitwise_right_shift_tensor_scalar(15)?.f_to_kind(Kind::Uint8)?;
     }
     if rectangles.iter().any(|edge| *edge != 0) {
-        let edges = sent(Tensor::f_from_slice(&rectangles)?, device)?.f_view([count, 4, 1])?;
-        let edge = |n: i64| edges.f_narrow(1, n, 1);
-        let down = Tensor::f_arange(size[1], (Kind::Int64, device))?.f_view([1, size[1], 1])?;
-        let right = Tensor::f_arange(size[2], (Kind::Int64, device))?.f_view([1, 1, size[2]])?;
-        let rows = down.f_ge_tensor(&edge(0)?)?.f_logical_and(&down.f_lt_tensor(&edge(1)?)?)?;
-        let columns = right.f_ge_tensor(&edge(2)?)?.f_logical_and(&right.f_lt_tensor(&edge(3)?)?)?;
-        mixed = other.f_where_self(&rows.f_logical_and(&columns)?.f_unsqueeze(-1)?, &mixed)?;
+        let covered = inside(&sent(&rectangles, device)?, count, size[1], size[2])?;
+        mixed = other.f_where_self(&covered, &mixed)?;
     }
     Ok(mixed)
 }
@@ -73,11 +69,7 @@ fn labels(label: &Label, tensor: &Tensor, shares: &[f32]) -> Result<Tensor, TchE
         tensor.f_view([count, 1])?.f_eq_tensor(&classes)?.f_to_kind(Kind::Float)?
     };
     let rest: Vec<f32> = shares.iter().map(|share| 1.0 - share).collect();
-    let column = |values: &[f32]| sent(Tensor::f_from_slice(values)?, device)?.f_view([count, 1]);
+    let column = |values: &[f32]| sent(values, device)?.f_view([count, 1]);
     // Two products and a sum, each rounded by itself, as on the CPU.
     soft.f_mul(&column(shares)?)?.f_add(&soft.f_roll([1], [0])?.f_mul(&column(&rest)?)?)
-}
-
-fn sent(tensor: Tensor, device: Device) -> Result<Tensor, TchError> {
-    if device == Device::Cpu { Ok(tensor) } else { tensor.f_to_device_(device, tensor.kind(), true, false) }
 }

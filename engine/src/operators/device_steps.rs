@@ -3,7 +3,7 @@
 //! The steps are drawn on the CPU, from the same numbers, and composed; what goes to the GPU is where each row and
 //! column comes from, the rectangles, and the tables. Whole pixels move, so that the bytes are those of the CPU.
 
-use pixels::{Composition, Levels};
+use pixels::{Composition, Levels, Rect};
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::image_op::{Draw, ImageOp};
@@ -79,22 +79,26 @@ impl DeviceSteps {
     }
 }
 
-/// Numbers for a device, collected to be sent at once.
-#[derive(Default)]
-struct Parcel<T> {
-    values: Vec<T>,
+/// Numbers on a device.
+pub(super) fn sent<T: tch::kind::Element>(values: &[T], device: Device) -> Result<Tensor, TchError> {
+    let tensor = Tensor::f_from_slice(values)?;
+    if device == Device::Cpu { Ok(tensor) } else { tensor.f_to_device_(device, tensor.kind(), true, false) }
 }
 
-impl<T: Copy + tch::kind::Element> Parcel<T> {
-    /// Where the next ones start.
-    fn start(&self) -> i64 {
-        self.values.len() as i64
-    }
+/// Top, bottom, left and right of a rectangle; the latter two of what is no longer in it. Of none, nothing is in it.
+pub(super) fn edges(area: Option<Rect>) -> [i64; 4] {
+    area.map_or([0; 4], |area| [area.top, area.top + area.height, area.left, area.left + area.width].map(|n| n as i64))
+}
 
-    fn send(&self, device: Device) -> Result<Tensor, TchError> {
-        let tensor = Tensor::f_from_slice(&self.values)?;
-        if device == Device::Cpu { Ok(tensor) } else { tensor.f_to_device_(device, tensor.kind(), true, false) }
-    }
+/// Which pixels lie in the rectangle of their row, rows × height × width × 1; `edges` has those of each row.
+pub(super) fn inside(edges: &Tensor, rows: i64, height: i64, width: i64) -> Result<Tensor, TchError> {
+    let edges = edges.f_view([rows, 4, 1, 1])?;
+    let edge = |n: i64| edges.f_narrow(1, n, 1)?.f_squeeze_dim(1);
+    let down = Tensor::f_arange(height, (Kind::Int64, edges.device()))?.f_view([1, height, 1])?;
+    let right = Tensor::f_arange(width, (Kind::Int64, edges.device()))?.f_view([1, 1, width])?;
+    let lines = down.f_ge_tensor(&edge(0)?)?.f_logical_and(&down.f_lt_tensor(&edge(1)?)?)?;
+    let columns = right.f_ge_tensor(&edge(2)?)?.f_logical_and(&right.f_lt_tensor(&edge(3)?)?)?;
+    lines.f_logical_and(&columns)?.f_unsqueeze(-1)
 }
 
 /// Rows × height × width × channels, each row by its composition.
@@ -104,33 +108,30 @@ fn carry_out(image: &Tensor, before: ImageSize, rows: &[Composition]) -> Result<
     }
     let (device, count, after) = (image.device(), rows.len() as i64, rows[0].size());
     let [height, width, channels] = [after.height, after.width, after.channels].map(|n| n as i64);
-    let mut places = Parcel::default();
+    let mut places: Vec<i64> = Vec::new();
     let moves = rows.iter().any(|row| !row.stays(before));
     if moves {
-        rows.iter().for_each(|row| places.values.extend(sources(row.rows())));
-        rows.iter().for_each(|row| places.values.extend(sources(row.columns())));
+        rows.iter().for_each(|row| places.extend(sources(row.rows())));
+        rows.iter().for_each(|row| places.extend(sources(row.columns())));
     }
     let fills = rows.iter().map(|row| row.fills().count()).max().unwrap_or(0);
-    let (rectangles, mut bytes) = (places.start(), Parcel::default());
+    let (rectangles, mut bytes) = (places.len() as i64, Vec::new());
     for index in 0..fills {
         for row in rows {
             let fill = row.fills().nth(index);
-            let edges = fill.map_or([0; 4], |(area, _)| {
-                [area.top, area.top + area.height, area.left, area.left + area.width].map(|n| n as i64)
-            });
-            places.values.extend(edges);
+            places.extend(edges(fill.map(|(area, _)| area)));
             match fill {
-                Some((_, colour)) => bytes.values.extend_from_slice(colour),
-                None => bytes.values.extend(std::iter::repeat_n(0, after.channels)),
+                Some((_, colour)) => bytes.extend_from_slice(colour),
+                None => bytes.extend(std::iter::repeat_n(0, after.channels)),
             }
         }
     }
-    let tables = bytes.start();
+    let tables = bytes.len() as i64;
     let changes = rows.iter().any(|row| row.levels().is_some());
     if changes {
-        rows.iter().for_each(|row| push_tables(&mut bytes.values, row.levels(), after.channels));
+        rows.iter().for_each(|row| push_tables(&mut bytes, row.levels(), after.channels));
     }
-    let (places, bytes) = (places.send(device)?, bytes.send(device)?);
+    let (places, bytes) = (sent(&places, device)?, sent(&bytes, device)?);
 
     let mut image = image.shallow_clone();
     if moves {
@@ -148,14 +149,9 @@ fn carry_out(image: &Tensor, before: ImageSize, rows: &[Composition]) -> Result<
         let tables = bytes.f_narrow(0, tables, count * channels * 256)?;
         image = tables.f_take(&image.f_to_kind(Kind::Int64)?.f_add(&starts)?)?;
     }
-    let down = Tensor::f_arange(height, (Kind::Int64, device))?.f_view([1, height, 1])?;
-    let right = Tensor::f_arange(width, (Kind::Int64, device))?.f_view([1, 1, width])?;
     for index in 0..fills as i64 {
-        let edges = places.f_narrow(0, rectangles + index * count * 4, count * 4)?.f_view([count, 4, 1])?;
-        let edge = |n: i64| edges.f_narrow(1, n, 1);
-        let rows = down.f_ge_tensor(&edge(0)?)?.f_logical_and(&down.f_lt_tensor(&edge(1)?)?)?;
-        let columns = right.f_ge_tensor(&edge(2)?)?.f_logical_and(&right.f_lt_tensor(&edge(3)?)?)?;
-        let covered = rows.f_logical_and(&columns)?.f_unsqueeze(-1)?;
+        let edges = places.f_narrow(0, rectangles + index * count * 4, count * 4)?;
+        let covered = inside(&edges, count, height, width)?;
         let colours = bytes.f_narrow(0, index * count * channels, count * channels)?;
         image = colours.f_view([count, 1, 1, channels])?.f_where_self(&covered, &image)?;
     }

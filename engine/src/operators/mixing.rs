@@ -3,8 +3,8 @@
 use pixels::Rect;
 use pixels::ops::{blend, paste};
 
-use super::images::uint8_image;
-use super::kernel::{Map, OperatorError};
+use super::images::{image_size, uint8_image};
+use super::kernel::{Map, OperatorError, Site};
 use super::labels::{class_of, mixable_label};
 use super::registry::{PortSchemas, Signature, Write, WriteMode};
 use crate::batch::{Draws, Field, ImageSize, Rows, Schema};
@@ -147,6 +147,14 @@ impl<M: Mix> Map for Mixing<M> {
 }
 
 impl<M: Mix> Mixing<M> {
+    /// At a kernel's site; `drawn` is `alpha`, `p` and `same_lambda`.
+    pub(super) fn new(site: &Site<'_>, image: &str, label: Option<&str>, drawn: (f64, f64, bool), how: M) -> Self {
+        let size = image_size(site.input, image);
+        let label = label.map(|name| Label::of(site.input, name));
+        let (alpha, probability, same) = drawn;
+        Self { image: image.to_owned(), size, label, alpha, probability, same, how }
+    }
+
     /// What is drawn for a row, and the share of its own label; none if it is not mixed.
     pub(super) fn draw(&self, draws: Draws<'_>, row: usize) -> Option<(Mixed, f64)> {
         let mut rng = draws.row(if self.same { 0 } else { row });
